@@ -1,0 +1,116 @@
+# The one place for commands. Tools are built from tools/go.mod: nothing but Go, make and git has to be installed.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+IMG ?= docker.io/lehuannhatrang/spot-instance-training-operator:latest
+KUBECTL ?= kubectl
+DOCKER ?= docker
+# Of one package. Go's default of ten minutes is too short for the stories that the lab tells.
+TEST_TIMEOUT ?= 40m
+
+TOOL := go tool -modfile=tools/go.mod
+GROUP := training.training.dcnlab.com
+KINDS := spotinstancejobs.$(GROUP),spotinstancevms.$(GROUP)
+
+.DEFAULT_GOAL := help
+
+##@ Develop
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Build all binaries into bin/.
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: generate
+generate: ## Generate the deepcopy functions and crds/ from api/.
+	$(TOOL) controller-gen object crd paths=./api/... output:crd:dir=crds
+
+.PHONY: verify
+verify: ## Fail if what is generated is not what the sources say.
+	@generated=$$(mktemp -d) && trap 'rm -rf "$$generated"' EXIT && \
+	$(TOOL) controller-gen object crd paths=./api/... output:object:dir="$$generated/api" output:crd:dir="$$generated/crds" && \
+	( diff -u api/v1alpha1/zz_generated.deepcopy.go "$$generated/api/zz_generated.deepcopy.go" && \
+	  diff -ru --exclude='*.go' --exclude=testdata crds "$$generated/crds" ) \
+	  || { echo "Generated files are out of date: run make generate and commit the result." >&2; exit 1; }
+
+.PHONY: fmt
+fmt: ## Format all Go files.
+	$(TOOL) golangci-lint fmt
+
+.PHONY: lint
+lint: ## Check style and the rules of the layout.
+	$(TOOL) golangci-lint run
+
+.PHONY: test
+test: ## Run all tests: unit, golden, conformance and lab. Ends with how many ran.
+	@# The tests would build the lab too, but go test shows nothing of it, and the first time it takes minutes.
+	go run ./cmd/lab build
+	$(TOOL) gotestsum --format=pkgname -- -timeout=$(TEST_TIMEOUT) ./...
+
+##@ Try
+
+.PHONY: demo
+demo: ## Watch a training job survive preemption, on a cluster in this machine.
+	go run ./cmd/lab demo
+
+.PHONY: lab
+lab: ## Start the same cluster and keep it up.
+	go run ./cmd/lab up
+
+.PHONY: run
+run: ## Run the hook server here.
+	go run ./cmd/hooks
+
+##@ Install in the cluster of the current kubectl context
+
+.PHONY: install
+install: ## Install the CRDs.
+	$(KUBECTL) apply -f crds/
+
+.PHONY: uninstall
+uninstall: ## Remove the CRDs. Refuses while objects of our kinds exist: see undeploy.
+	@left=$$($(KUBECTL) get $(KINDS) --all-namespaces --output=name --ignore-not-found) && \
+	if [ -n "$$left" ]; then \
+	  printf '%s\n' "$$left" "These still exist, and without the operator nothing would delete their VMs. Run make undeploy first." >&2; exit 1; fi
+	$(KUBECTL) delete --ignore-not-found -f crds/
+
+.PHONY: deploy
+deploy: ## Install the operator. IMG= names its image.
+	@$(KUBECTL) get crd spotinstancejobs.$(GROUP) spotinstancevms.$(GROUP) >/dev/null \
+	  || { echo "The operator's CRDs are missing. Run make install first." >&2; exit 1; }
+	@$(KUBECTL) get crd compositecontrollers.metacontroller.k8s.io >/dev/null 2>&1 || printf '%s\n' \
+	  "WARNING: Metacontroller is not installed (no CRD compositecontrollers.metacontroller.k8s.io): nothing would call the operator." \
+	  "  Install it, then run make deploy again:" \
+	  "  kubectl apply -k 'https://github.com/metacontroller/metacontroller/manifests/production?ref=v4.17.2'" >&2
+	@$(KUBECTL) get crd checkpointbackups.migration.dcnlab.com >/dev/null 2>&1 || printf '%s\n' \
+	  "WARNING: the checkpoint agent is not installed (no CRD checkpointbackups.migration.dcnlab.com): until it is, Metacontroller serves no SpotInstanceJob." \
+	  "  Install it as https://github.com/lehuannhatrang/stateful-migration-operator says. Metacontroller tries again within 17 minutes, or at once after" \
+	  "  kubectl annotate compositecontroller spotinstancejob --overwrite retry=\"\$$(date +%s)\"" >&2
+	for manifest in manifests/*.yaml; do \
+	  sed -E 's|^( *image: ).*|\1$(IMG)|' "$$manifest"; echo '---'; done | $(KUBECTL) apply -f -
+
+.PHONY: undeploy
+undeploy: ## Delete all jobs and pools, with their VMs, then the operator. Asks for CONFIRM=yes.
+	@# The operator must outlive the pools: only its finalize hook deletes their VMs.
+	@left=$$($(KUBECTL) get $(KINDS) --all-namespaces --ignore-not-found) && \
+	if [ -n "$$left" ] && [ "$(CONFIRM)" != yes ]; then \
+	  printf '%s\n' "$$left" "All of these, their Jobs, checkpoints and VMs would be deleted. If you want that: make undeploy CONFIRM=yes" >&2; exit 1; fi
+	$(KUBECTL) delete spotinstancejobs.$(GROUP) --all --all-namespaces --timeout=10m
+	$(KUBECTL) delete spotinstancevms.$(GROUP) --all --all-namespaces --timeout=15m \
+	  || { echo "Some VMs could not be deleted, so the operator stays. Their SpotInstanceVMs' conditions tell why: kubectl get sivm -A -o wide" >&2; exit 1; }
+	$(KUBECTL) delete --ignore-not-found -f manifests/
+
+##@ Release
+
+.PHONY: docker-build
+docker-build: ## Build the image IMG.
+	$(DOCKER) build -t $(IMG) .
+
+.PHONY: docker-push
+docker-push: ## Push the image IMG.
+	$(DOCKER) push $(IMG)

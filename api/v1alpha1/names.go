@@ -1,0 +1,45 @@
+package v1alpha1
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// Labels. Values are hashes, UIDs or numbers, so that they always fit; full names go into annotations.
+const (
+	// LabelPool is on the Nodes, pods and Jobs of a pool; its value is PoolID. Every selector and nodeSelector uses it.
+	LabelPool = "training.dcnlab.com/pool"
+	// LabelPoolUID is on the Nodes of a pool and holds the pool's UID. It only proves ownership before a delete.
+	LabelPoolUID = "training.dcnlab.com/pool-uid"
+	// LabelJobUID is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob and holds its UID.
+	LabelJobUID = "training.dcnlab.com/job-uid"
+	// LabelReplica is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob: the replica, from 0.
+	LabelReplica = "training.dcnlab.com/replica"
+	// LabelAttempt is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob: the attempt, from 1.
+	LabelAttempt = "training.dcnlab.com/attempt"
+)
+
+// AnnotationFinalAttempt on a Job is "true" when no further attempt follows its failure: once it has failed,
+// its replica asks for no VM.
+const AnnotationFinalAttempt = "training.dcnlab.com/final-attempt"
+
+// AnnotationCredentials on a Job is "namespace/name" of the Secret that its SpotInstanceJob names for Google Cloud.
+const AnnotationCredentials = "training.dcnlab.com/gcp-credentials"
+
+// AnnotationAllowNamespaces on a Secret lists, separated by commas, the namespaces whose pools may use it; "*" is all.
+const AnnotationAllowNamespaces = "training.dcnlab.com/allow-namespaces"
+
+// TaintLeaving is put on a Node whose VM is about to go, so that nothing new lands on it.
+const TaintLeaving = "training.dcnlab.com/leaving"
+
+// PoolID is the value of LabelPool for a SpotInstanceVM: the first 16 hexadecimal digits of the SHA-256 of
+// "namespace/name". A job can compute it from the pool's name alone.
+func PoolID(namespace, name string) string {
+	return Hash(namespace + "/" + name)[:16]
+}
+
+// Hash is the SHA-256 of s in hexadecimal.
+func Hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,63 @@
+package v1alpha1
+
+// Conditions of a SpotInstanceJob beside Ready and SpecValid. Those that report trouble are there only while it lasts.
+const (
+	// ConditionComplete is True when a replica has completed the training. Final.
+	ConditionComplete = "Complete"
+	// ConditionFailed is True when the job has failed. Final.
+	ConditionFailed = "Failed"
+	// ConditionCheckpointingStalled is True when checkpoints fail or nobody makes them.
+	ConditionCheckpointingStalled = "CheckpointingStalled"
+	// ConditionRestoreFailed is True when a checkpoint image would not run and is no longer used.
+	ConditionRestoreFailed = "RestoreFailed"
+	// ConditionNoUsableCheckpoint is True when a replica had to start over from the template's image.
+	ConditionNoUsableCheckpoint = "NoUsableCheckpoint"
+	// ConditionLosingVMs is True when VMs are lost again and again before they get anything done.
+	ConditionLosingVMs = "LosingVMs"
+	// ConditionIgnoredFields is True when the spec has fields that are accepted and not used.
+	ConditionIgnoredFields = "IgnoredFields"
+)
+
+// Reasons of a SpotInstanceJob's Ready condition.
+const (
+	ReasonAllReplicasTraining = "AllReplicasTraining" // True
+	ReasonSpecInvalid         = "SpecInvalid"         // see SpecValid
+	ReasonPoolNotFound        = "PoolNotFound"        // the SpotInstanceVM does not exist, or is being deleted
+	ReasonReplicasPending     = "ReplicasPending"     // replicas have not started yet
+	ReasonRecovering          = "Recovering"          // replicas are lost and being restored
+	ReasonBackingOff          = "BackingOff"          // replicas failed and wait for their next attempt
+	ReasonSuspending          = "Suspending"          // a last checkpoint is being made
+	ReasonSuspended           = "Suspended"           // spec.suspend
+	ReasonComplete            = "Complete"            // see Complete
+	ReasonFailed              = "Failed"              // see Failed
+)
+
+// Reasons of the other conditions of a SpotInstanceJob.
+const (
+	ReasonTrainingCompleted    = "TrainingCompleted"    // Complete
+	ReasonBackoffLimitExceeded = "BackoffLimitExceeded" // Failed: every replica failed more than backoffLimit times
+	ReasonDeadlineExceeded     = "DeadlineExceeded"     // Failed: activeDeadlineSeconds
+	ReasonPodFailurePolicy     = "PodFailurePolicy"     // Failed: a FailJob rule matched
+	ReasonCheckpointsFail      = "CheckpointsFail"      // CheckpointingStalled
+	ReasonAgentSilent          = "AgentSilent"          // CheckpointingStalled: no agent looked at a checkpoint
+	ReasonAgentKeepsFinalizer  = "AgentKeepsFinalizer"  // CheckpointingStalled: deletion hangs
+	ReasonImageExcluded        = "ImageExcluded"        // RestoreFailed
+	ReasonStartedOver          = "StartedOver"          // NoUsableCheckpoint
+	ReasonQuickLosses          = "QuickLosses"          // LosingVMs
+	ReasonCheckpointStorage    = "CheckpointStorage"    // IgnoredFields
+	ReasonTemplateSuspended    = "TemplateSuspended"    // Ready: jobTemplate.spec.suspend
+)
+
+// Phases of one replica in status.jobStatuses.
+const (
+	ReplicaPending       = "Pending"       // no VM has room yet
+	ReplicaStarting      = "Starting"      // on a VM, containers not running yet
+	ReplicaRunning       = "Running"       // training
+	ReplicaDoomed        = "Doomed"        // its VM is stopping or its Node is not Ready
+	ReplicaLost          = "Lost"          // gone with its VM; a successor follows
+	ReplicaEnding        = "Ending"        // ended moments ago; not known yet whether the VM took it down
+	ReplicaBackingOff    = "BackingOff"    // failed; the next attempt follows after a back-off
+	ReplicaRestoreFailed = "RestoreFailed" // the checkpoint image would not run; the next attempt follows
+	ReplicaFailed        = "Failed"        // failed for good
+	ReplicaSucceeded     = "Succeeded"     // completed the training
+)

@@ -1,0 +1,81 @@
+package v1alpha1
+
+// Conditions of a SpotInstanceVM beside Ready and SpecValid. All are there on every pool; True is good. While one of
+// SpecValid, CredentialsValid and JoinDataValid is False, no VM is created and those that exist are kept.
+const (
+	// ConditionCredentialsValid is False when Google Cloud cannot be used as the pool, its jobs or the operator say:
+	// its message names the Secret and the remedy.
+	ConditionCredentialsValid = "CredentialsValid"
+	// ConditionJoinDataValid is False when a VM could not join this cluster: a join value is missing, malformed or a
+	// placeholder, or the token has expired.
+	ConditionJoinDataValid = "JoinDataValid"
+	// ConditionZonesReachable is False when a zone could not be read. VMs there are neither created nor deleted, and
+	// count for as long as their Nodes are Ready. Unknown without credentials.
+	ConditionZonesReachable = "ZonesReachable"
+	// ConditionCapacityAvailable is False when VMs are missing and no zone of the spec may be asked now.
+	ConditionCapacityAvailable = "CapacityAvailable"
+	// ConditionVMsJoining is False after VMs were bought that did not become Ready Nodes: its message names the
+	// command that shows their serial console. The next start waits 1, 2, 4 ... 30 minutes.
+	ConditionVMsJoining = "VMsJoining"
+	// ConditionFallbackAvailable is there, and False, while the spec asks for a fallback that this version lacks.
+	ConditionFallbackAvailable = "FallbackAvailable"
+)
+
+// Reasons of a SpotInstanceVM's Ready condition. A False condition that keeps VMs from coming lends it its own reason
+// and message.
+const (
+	ReasonAllVMsReady  = "AllVMsReady"  // True: as many as wanted
+	ReasonNoVMsWanted  = "NoVMsWanted"  // True: none wanted, none missing
+	ReasonProvisioning = "Provisioning" // False: VMs are on their way
+	ReasonPoolDeleting = "Deleting"     // False: the VMs go first, then the pool
+)
+
+// Reasons of SpecValid, CredentialsValid and JoinDataValid.
+const (
+	ReasonRefusedByGCE        = "RefusedByGCE"        // SpecValid, CredentialsValid: GCE said no, and will again
+	ReasonZoneUnknown         = "ZoneUnknown"         // SpecValid: GCE knows no such zone
+	ReasonSecretNotFound      = "SecretNotFound"      // CredentialsValid, JoinDataValid
+	ReasonSecretUnreadable    = "SecretUnreadable"    // CredentialsValid, JoinDataValid: the API server did not give it
+	ReasonSecretNotShared     = "SecretNotShared"     // CredentialsValid: the other namespace does not allow this one
+	ReasonKeyMissing          = "KeyMissing"          // CredentialsValid: the Secret lacks a key
+	ReasonCredentialsUnusable = "CredentialsUnusable" // CredentialsValid: no client can be made of them
+	ReasonJoinValueMalformed  = "JoinValueMalformed"  // JoinDataValid: a typo or a placeholder
+	ReasonJoinTokenExpired    = "JoinTokenExpired"    // JoinDataValid: cluster-info is not signed with it
+	ReasonClusterInfoMissing  = "ClusterInfoMissing"  // JoinDataValid: not a cluster that kubeadm can join
+)
+
+// Reasons of the other conditions of a SpotInstanceVM.
+const (
+	ReasonReachable       = "Reachable"       // ZonesReachable, True
+	ReasonZoneUnreachable = "ZoneUnreachable" // ZonesReachable
+	ReasonNotConnected    = "NotConnected"    // ZonesReachable, Unknown: see CredentialsValid and SpecValid
+	ReasonAvailable       = "Available"       // CapacityAvailable, True
+	ReasonZonesExhausted  = "ZonesExhausted"  // CapacityAvailable: each zone failed moments ago; see status.zones
+	ReasonJoining         = "Joining"         // VMsJoining, True
+	ReasonStartsFail      = "StartsFail"      // VMsJoining
+	ReasonGPUsMissing     = "GPUsMissing"     // VMsJoining: Nodes are Ready without GPUs
+	ReasonNotImplemented  = "NotImplemented"  // FallbackAvailable: SpotWithStandardFallback buys spot VMs only
+)
+
+// Reasons in status.provisionedInstances: why a VM is leaving or gone. Besides these it can be the kind of the failure
+// that its insert ended with: Stockout, Unsupported, Quota, Invalid, NotFound, Forbidden or Unavailable.
+const (
+	VMPreempted    = "Preempted"    // GCE took it back
+	VMStopped      = "Stopped"      // somebody stopped or deleted it, or its run limit passed
+	VMLost         = "Lost"         // it is gone and nothing tells why
+	VMRunLimit     = "RunLimit"     // maxRunDuration is near
+	VMJoinTimeout  = "JoinTimeout"  // no Ready Node with its GPUs within joinTimeout
+	VMNodeNotReady = "NodeNotReady" // its Node was not Ready for joinTimeout
+	VMNotNeeded    = "NotNeeded"    // beyond what is wanted
+	VMPoolDeleted  = "PoolDeleted"  // the pool is being deleted
+	VMNameTaken    = "NameTaken"    // a VM of somebody else has its name
+	VMSuperseded   = "Superseded"   // it failed before the spec was edited, and is not held against the pool any more
+)
+
+// Reasons of Events on a SpotInstanceVM.
+const (
+	EventVMPreempted   = "VMPreempted"
+	EventVMStartFailed = "VMStartFailed"
+	EventVMRefused     = "VMRefused"
+	EventVMKept        = "VMKept" // nobody needs it, and a pod does not leave it
+)

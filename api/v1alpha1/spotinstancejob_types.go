@@ -1,0 +1,258 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// SpotInstanceJobSpec is what the user asks for.
+type SpotInstanceJobSpec struct {
+	// Number of redundant replicas: each runs the whole training on a VM of its own, and the first
+	// to succeed ends the job. Two survive the preemption of one without losing more than the time
+	// since the last checkpoint of the other.
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=64
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// The SpotInstanceVM of the same namespace whose VMs run the replicas. Immutable.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spotInstanceVMRef is immutable: delete this SpotInstanceJob and apply it again to train on another pool"
+	// +kubebuilder:validation:XValidation:rule="has(self.name) && self.name != ''",message="set spotInstanceVMRef.name to the name of a SpotInstanceVM in this namespace"
+	SpotInstanceVMRef corev1.LocalObjectReference `json:"spotInstanceVMRef"`
+
+	// The Job (batch/v1 JobTemplateSpec) that one replica runs: one pod, restartPolicy Never. Every restart is
+	// decided by the operator, so that it can start from the best checkpoint; backoffLimit,
+	// activeDeadlineSeconds, ttlSecondsAfterFinished, suspend and podFailurePolicy FailJob rules hold for the
+	// SpotInstanceJob as a whole. Immutable.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Type=object
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="jobTemplate is immutable: delete this SpotInstanceJob and apply it again to train something else"
+	JobTemplate runtime.RawExtension `json:"jobTemplate"`
+
+	// When checkpoints are made, where their images go, and how many are kept.
+	CheckpointConfig CheckpointConfig `json:"checkpointConfig"`
+
+	// Secret with the key credentials.json: a Google service account key for the pool, used if the
+	// SpotInstanceVM names none of its own. A Secret of another namespace must allow this one with the
+	// annotation training.dcnlab.com/allow-namespaces.
+	// +optional
+	GCPCredentialsSecretRef *corev1.SecretReference `json:"gcpCredentialsSecretRef,omitempty"`
+
+	// Stop training and give the VMs back. One last checkpoint is made first; setting it to false again
+	// continues from the best checkpoint.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+}
+
+// CheckpointConfig says when checkpoints are made and where their images go.
+type CheckpointConfig struct {
+	// Image repository that checkpoint images are pushed to, such as docker.io/acme/checkpoints.
+	// A name without a registry host means docker.io.
+	// +kubebuilder:validation:MinLength=1
+	CheckpointImageRepo string `json:"checkpointImageRepo"`
+
+	// Time between two checkpoints of one replica, such as 30m. N replicas take turns, so that a fresh
+	// checkpoint appears every interval/N.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]+)?h|[0-9]{1,8}([.][0-9]+)?(m|s|ms))+$') && duration(self) >= duration('1s')",message="checkpointInterval must be a duration of at least 1s, such as 30m or 1h30m"
+	CheckpointInterval metav1.Duration `json:"checkpointInterval"`
+
+	// Secret with the keys username, password and registry that the checkpoint agent pushes with.
+	// Unset: the agent's own default.
+	// +optional
+	CheckpointRepoCredentialRef *corev1.SecretReference `json:"checkpointRepoCredentialRef,omitempty"`
+
+	// Accepted for compatibility and not used: the checkpoint agent stores checkpoints as images only.
+	// +optional
+	CheckpointStorage *CheckpointStorageConfig `json:"checkpointStorage,omitempty"`
+
+	// How many completed checkpoints are kept, best first.
+	// +kubebuilder:default=3
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=50
+	// +optional
+	Retain *int32 `json:"retain,omitempty"`
+
+	// How long a checkpoint may take before it is given up. A checkpoint given up blocks nothing and is
+	// still used if it completes later.
+	// +kubebuilder:default="15m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]+)?h|[0-9]{1,8}([.][0-9]+)?(m|s|ms))+$') && duration(self) >= duration('1s')",message="timeout must be a duration of at least 1s, such as 15m"
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// What is checkpointed when a VM is preempted. Auto: the replica that saves most training. None: nothing;
+	// the lost replica restarts from the best checkpoint at hand.
+	// +kubebuilder:default=Auto
+	// +kubebuilder:validation:Enum=Auto;None
+	// +optional
+	OnPreemption PreemptionCheckpoint `json:"onPreemption,omitempty"`
+}
+
+// PreemptionCheckpoint says what is checkpointed when a VM is preempted.
+type PreemptionCheckpoint string
+
+const (
+	// PreemptionCheckpointAuto checkpoints the replica that saves most training.
+	PreemptionCheckpointAuto PreemptionCheckpoint = "Auto"
+	// PreemptionCheckpointNone makes no checkpoint on preemption.
+	PreemptionCheckpointNone PreemptionCheckpoint = "None"
+)
+
+// CheckpointStorageConfig is accepted for compatibility and not used.
+type CheckpointStorageConfig struct {
+	// Kind of storage, such as gcs. Not used.
+	// +optional
+	Type string `json:"type,omitempty"`
+	// Bucket name. Not used.
+	// +optional
+	Bucket string `json:"bucket,omitempty"`
+	// Prefix of object names in the bucket. Not used.
+	// +optional
+	PathPrefix string `json:"pathPrefix,omitempty"`
+}
+
+// JobPhase sums up the state of a SpotInstanceJob.
+// +kubebuilder:validation:Enum=Pending;Running;Recovering;Suspended;Succeeded;Failed
+type JobPhase string
+
+const (
+	// JobPending means that no replica has trained yet, or that the spec cannot be run.
+	JobPending JobPhase = "Pending"
+	// JobRunning means that every replica trains, or is on its way to its first start while others train.
+	JobRunning JobPhase = "Running"
+	// JobRecovering means that at least one replica that trained is lost and not training again yet.
+	JobRecovering JobPhase = "Recovering"
+	// JobSuspended means that spec.suspend holds and no replica is left.
+	JobSuspended JobPhase = "Suspended"
+	// JobSucceeded is final: one replica completed the training.
+	JobSucceeded JobPhase = "Succeeded"
+	// JobFailed is final: the training failed more often than backoffLimit allows, or past its deadline.
+	JobFailed JobPhase = "Failed"
+)
+
+// SpotInstanceJobStatus is what the operator observed.
+type SpotInstanceJobStatus struct {
+	// Sum of the conditions in one word.
+	// +optional
+	Phase JobPhase `json:"phase,omitempty"`
+
+	// Ready, SpecValid, Complete, Failed, and the troubles that a user can do something about.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// Replicas whose pod is running and ready on a healthy VM.
+	// +optional
+	ActiveReplicas int32 `json:"activeReplicas"`
+
+	// When the newest usable checkpoint image was built.
+	// +optional
+	LastCheckpointTime *metav1.Time `json:"lastCheckpointTime,omitempty"`
+
+	// Image of the first container in the best checkpoint: what a lost replica would restart from now.
+	// +optional
+	LastCheckpointImage string `json:"lastCheckpointImage,omitempty"`
+
+	// One entry per replica, in order.
+	// +listType=atomic
+	// +optional
+	JobStatuses []JobReplicaStatus `json:"jobStatuses,omitempty"`
+
+	// Attempts lost to preemption or another failure of their VM, ever.
+	// +optional
+	Preemptions int32 `json:"preemptions"`
+
+	// Usable checkpoints completed, ever.
+	// +optional
+	Checkpoints int32 `json:"checkpoints"`
+
+	// Seconds of training that were lost and done again, ever.
+	// +optional
+	LostSeconds int64 `json:"lostSeconds"`
+
+	// When the first pod started.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+
+	// When the job succeeded or failed.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+
+	// Generation of the spec that this status answers.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+}
+
+// JobReplicaStatus is one replica.
+type JobReplicaStatus struct {
+	// Name of the child Job of the replica's newest attempt.
+	Name string `json:"name"`
+
+	// Replica number, from 0.
+	Replica int32 `json:"replica"`
+
+	// Highest attempt number used, from 1: that of the named Job, unless a later one was dropped.
+	// +optional
+	Attempt int32 `json:"attempt,omitempty"`
+
+	// Node that the pod runs on.
+	// +optional
+	NodeName string `json:"nodeName,omitempty"`
+
+	// Pending, Starting, Running, Doomed, Lost, Ending, BackingOff, RestoreFailed, Succeeded or Failed.
+	// +optional
+	Phase string `json:"phase,omitempty"`
+
+	// Image of the first container in the newest usable checkpoint of this replica.
+	// +optional
+	LastCheckpointImage string `json:"lastCheckpointImage,omitempty"`
+
+	// Image that the attempt started from; empty for the template's own.
+	// +optional
+	RestoredFrom string `json:"restoredFrom,omitempty"`
+
+	// Failures of the training itself in this replica, ever. Losses of VMs do not count.
+	// +optional
+	Failures int32 `json:"failures,omitempty"`
+}
+
+// SpotInstanceJob is a training job that survives the preemption of its VMs.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=sij,categories=all
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.activeReplicas
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Active",type=integer,JSONPath=`.status.activeReplicas`
+// +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.spec.replicas`
+// +kubebuilder:printcolumn:name="Last Checkpoint",type=date,JSONPath=`.status.lastCheckpointTime`
+// +kubebuilder:printcolumn:name="Preemptions",type=integer,JSONPath=`.status.preemptions`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+type SpotInstanceJob struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// What to run.
+	Spec SpotInstanceJobSpec `json:"spec"`
+
+	// What was observed.
+	// +optional
+	Status SpotInstanceJobStatus `json:"status,omitempty"`
+}
+
+// SpotInstanceJobList is a list of SpotInstanceJobs.
+//
+// +kubebuilder:object:root=true
+type SpotInstanceJobList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []SpotInstanceJob `json:"items"`
+}

@@ -1,0 +1,184 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PoolPhase sums up the state of a SpotInstanceVM.
+// +kubebuilder:validation:Enum=Idle;Provisioning;Ready;Degraded;Invalid;Deleting
+type PoolPhase string
+
+const (
+	// PoolIdle means that no VM is wanted and none exists.
+	PoolIdle PoolPhase = "Idle"
+	// PoolProvisioning means that VMs are on their way and nothing is wrong.
+	PoolProvisioning PoolPhase = "Provisioning"
+	// PoolReady means that all VMs wanted are Ready.
+	PoolReady PoolPhase = "Ready"
+	// PoolDegraded means that VMs are missing and a condition tells why.
+	PoolDegraded PoolPhase = "Degraded"
+	// PoolInvalid means that the spec, a Secret or the credentials must be mended before a VM can be created.
+	PoolInvalid PoolPhase = "Invalid"
+	// PoolDeleting means that the pool is being deleted and its VMs go first.
+	PoolDeleting PoolPhase = "Deleting"
+)
+
+// SpotInstanceVMStatus is what the operator observed.
+type SpotInstanceVMStatus struct {
+	// Sum of the conditions in one word.
+	// +optional
+	Phase PoolPhase `json:"phase,omitempty"`
+
+	// Ready and the troubles that a user can do something about.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// VMs that exist or are being created and are not on their way out.
+	// +optional
+	Replicas int32 `json:"replicas"`
+
+	// VMs whose Node is Ready with its GPUs.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+
+	// VMs wanted now.
+	// +optional
+	DesiredReplicas int32 `json:"desiredReplicas"`
+
+	// Where the VMs counted by replicas are: zones with their number of VMs, such as us-central1-a:2,us-central1-b:1.
+	// +optional
+	Placement string `json:"placement,omitempty"`
+
+	// One entry per VM, and for a while per VM that is gone. It is rebuilt from GCE and the Nodes on each sync.
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	ProvisionedInstances []VMInstanceStatus `json:"provisionedInstances,omitempty"`
+
+	// One entry per zone of the spec.
+	// +listType=map
+	// +listMapKey=zone
+	// +optional
+	Zones []ZoneStatus `json:"zones,omitempty"`
+
+	// VMs that GCE preempted, ever.
+	// +optional
+	Preemptions int32 `json:"preemptions"`
+
+	// Generation of the spec that this status answers.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+}
+
+// InstanceState is the life of one VM as the pool sees it.
+//
+//	Planned ─► Creating ─► Joining ─► Ready ◄─► NotReady
+//	                          any of them ─► Stopping ─► Gone
+//	                                    └──► Deleting ─► Gone
+//
+// +kubebuilder:validation:Enum=Planned;Creating;Joining;Ready;NotReady;Stopping;Deleting;Gone;Unknown
+type InstanceState string
+
+const (
+	// InstancePlanned means that the insert request is written down and will be sent by the next sync.
+	InstancePlanned InstanceState = "Planned"
+	// InstanceCreating means that the insert was sent and the VM is not RUNNING yet.
+	InstanceCreating InstanceState = "Creating"
+	// InstanceJoining means that the VM is RUNNING and its Node is not Ready with its GPUs yet.
+	InstanceJoining InstanceState = "Joining"
+	// InstanceReady means that the VM is RUNNING and its Node is Ready with its GPUs.
+	InstanceReady InstanceState = "Ready"
+	// InstanceNotReady means that the VM is RUNNING and its Node, once Ready, is not: replicas on it are doomed.
+	InstanceNotReady InstanceState = "NotReady"
+	// InstanceStopping means that the VM is noticed, being preempted, or was stopped: replicas on it are doomed.
+	InstanceStopping InstanceState = "Stopping"
+	// InstanceDeleting means that this operator deletes the VM.
+	InstanceDeleting InstanceState = "Deleting"
+	// InstanceGone means that a fresh list of its zone showed the VM absent: replicas on it are lost.
+	InstanceGone InstanceState = "Gone"
+	// InstanceUnknown means that its zone could not be read and its Node does not vouch for it.
+	InstanceUnknown InstanceState = "Unknown"
+)
+
+// VMInstanceStatus is one VM.
+type VMInstanceStatus struct {
+	// Name of the VM and of its Node.
+	Name string `json:"name"`
+
+	// Numeric id that GCE gave the VM.
+	// +optional
+	InstanceID string `json:"instanceID,omitempty"`
+
+	// Zone of the VM.
+	// +optional
+	Zone string `json:"zone,omitempty"`
+
+	// SPOT or STANDARD.
+	// +optional
+	ProvisioningModel string `json:"provisioningModel,omitempty"`
+
+	// Internal IP address.
+	// +optional
+	InternalIP string `json:"internalIP,omitempty"`
+
+	// External IP address.
+	// +optional
+	ExternalIP string `json:"externalIP,omitempty"`
+
+	// Where the VM is in its life.
+	// +optional
+	State InstanceState `json:"state,omitempty"`
+
+	// Whether the VM's Node has been Ready with its GPUs.
+	// +optional
+	JoinedCluster bool `json:"joinedCluster,omitempty"`
+
+	// Name of the Node, once it exists.
+	// +optional
+	NodeName string `json:"nodeName,omitempty"`
+
+	// When GCE created the VM.
+	// +optional
+	CreationTime *metav1.Time `json:"creationTime,omitempty"`
+
+	// Notice that GCE gives this VM before it is preempted.
+	// +optional
+	PreemptionNotice *metav1.Duration `json:"preemptionNotice,omitempty"`
+
+	// Request id of the insert: sending it again never makes a second VM.
+	// +optional
+	RequestID string `json:"requestID,omitempty"`
+
+	// GCE operation in flight for this VM.
+	// +optional
+	Operation string `json:"operation,omitempty"`
+
+	// Since when the VM is in this state.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
+
+	// Why the VM is leaving or gone: Preempted, Stopped, Lost, RunLimit, JoinTimeout, NodeNotReady, NotNeeded,
+	// PoolDeleted, NameTaken, or the kind of failure of its insert, such as Stockout.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// Since when nobody needs the VM. It is deleted idleTimeout later.
+	// +optional
+	IdleSince *metav1.Time `json:"idleSince,omitempty"`
+}
+
+// ZoneStatus is one zone of the pool.
+type ZoneStatus struct {
+	// Name of the zone.
+	Zone string `json:"zone"`
+
+	// No VM is asked of this zone before this time.
+	// +optional
+	BlockedUntil *metav1.Time `json:"blockedUntil,omitempty"`
+
+	// Why: Stockout, Unsupported or Quota, or what became of the last VM that was lost there before it was Ready.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+}
