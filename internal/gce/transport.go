@@ -1,0 +1,92 @@
+package gce
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"time"
+
+	compute "cloud.google.com/go/compute/apiv1"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/api/googleapi"
+)
+
+// listTransport carries what the list calls of the client library lose. In v1.75.0 they build their requests
+// without the context, and have no parameters for a field mask or for partial answers. So each list call has an
+// http.Client and a library client of its own, some 0.1 ms, over the connections of the Client.
+type listTransport struct {
+	ctx   context.Context
+	query url.Values
+	base  http.RoundTripper
+}
+
+// RoundTrip sends the request bound to the list call's context and with its query.
+func (t listTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.ctx.Err() != nil {
+		return nil, context.Cause(t.ctx)
+	}
+	// The request's own context ends with http.Client.Timeout, the caller's when the caller says so.
+	ctx, cancel := context.WithCancelCause(r.Context())
+	stop := context.AfterFunc(t.ctx, func() { cancel(context.Cause(t.ctx)) })
+	r = r.Clone(ctx)
+	query := r.URL.Query()
+	maps.Copy(query, t.query)
+	r.URL.RawQuery = query.Encode()
+	resp, err := t.base.RoundTrip(r)
+	if err != nil {
+		stop()
+		cancel(nil)
+		return nil, err
+	}
+	// Both end with the body, which the library reads whole and closes.
+	resp.Body = boundBody{resp.Body, func() { stop(); cancel(nil) }}
+	return resp, nil
+}
+
+// boundBody is a response's body that calls done when it is closed.
+type boundBody struct {
+	io.ReadCloser
+	done func()
+}
+
+// Close closes the body, then calls done.
+func (b boundBody) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
+}
+
+func (c *Client) listHTTP(ctx context.Context, fields string) *http.Client {
+	return &http.Client{Timeout: c.http.Timeout, Transport: listTransport{
+		ctx: ctx, base: c.http.Transport,
+		query: url.Values{"fields": {fields}, "returnPartialSuccess": {"true"}},
+	}}
+}
+
+func (c *Client) instanceLists(ctx context.Context, fields string) (*compute.InstancesClient, error) {
+	return compute.NewInstancesRESTClient(ctx, c.clientOptions(c.listHTTP(ctx, fields))...)
+}
+
+func (c *Client) operationLists(ctx context.Context, fields string) (*compute.ZoneOperationsClient, error) {
+	return compute.NewZoneOperationsRESTClient(ctx, c.clientOptions(c.listHTTP(ctx, fields))...)
+}
+
+// retryList is the call option of lists, which have none by default: GCE's short 503s and 504s are asked again
+// twice, so that they do not make a zone unknown. A caller in a hurry is served by its ctx.
+func retryList() gax.CallOption {
+	return gax.WithRetry(func() gax.Retryer { return &listRetryer{left: 2} })
+}
+
+type listRetryer struct{ left int }
+
+// Retry is as gax.Retryer says.
+func (r *listRetryer) Retry(err error) (time.Duration, bool) {
+	var answer *googleapi.Error
+	if !errors.As(err, &answer) || answer.Code != http.StatusServiceUnavailable && answer.Code != http.StatusGatewayTimeout {
+		return 0, false
+	}
+	r.left--
+	return 200 * time.Millisecond, r.left >= 0
+}
