@@ -1,0 +1,78 @@
+package spotinstancejob
+
+import (
+	"time"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// settle accounts for the newest attempt of every slot that has ended, on top of what ledgers and status know. Slots that
+// are let go get no successor, and status no entry that tells that they were counted: their end is not.
+func (s *survey) settle() ledger {
+	settled := s.ledger.merge(ledger{})
+	chosen := s.chooseSlots()
+	for _, of := range chosen {
+		if of.ended() && of.isCounted() {
+			settled = s.account(settled, of)
+		}
+	}
+	s.recall(&settled)
+	for _, of := range chosen {
+		if of.ended() {
+			settled = s.account(settled, of)
+		}
+	}
+	return settled
+}
+
+// recall adds what status had counted and no account explains, because the Jobs that told are gone: replicas were scaled
+// down, suspended, or deleted by hand. Status counts losses when they are seen, but lost seconds only when the successor
+// has written them down.
+func (s *survey) recall(settled *ledger) {
+	for _, known := range s.job.Status.JobStatuses {
+		if account := settled.Replicas[known.Replica]; plausible(known.Failures) > account.Failures {
+			account.Failures = known.Failures
+			settled.Replicas[known.Replica] = account
+		}
+	}
+	settled.Earlier.Losses += max(0, plausible(s.job.Status.Preemptions)-settled.sum().Losses)
+	settled.Earlier.LostSeconds += max(0, min(s.job.Status.LostSeconds, mostSeconds)-s.ledger.sum().LostSeconds)
+}
+
+// ended is true when the slot's newest attempt will never train again and has not succeeded.
+func (of slot) ended() bool {
+	return of.verdict == lost || of.verdict == failed || of.verdict == restoreFailed
+}
+
+// isCounted is true when status already includes the end of the slot's newest attempt.
+func (of slot) isCounted() bool {
+	past := of.newest.previous
+	return past == string(of.verdict) || of.verdict == failed && past == v1alpha1.ReplicaBackingOff
+}
+
+// account adds the end of a slot's newest attempt, once.
+func (s *survey) account(l ledger, of slot) ledger {
+	l = l.merge(ledger{})
+	account := l.Replicas[of.replica]
+	a := of.newest
+	if account.Through >= a.attempt {
+		return l
+	}
+	account.Through = a.attempt
+	switch of.verdict {
+	case failed:
+		account.Failures++
+		account.QuickLosses = 0
+	case restoreFailed:
+		l.RestoreFailures[a.restoredFrom]++
+	case lost, doomed:
+		account.Losses++
+		account.QuickLosses++
+		if a.progress(a.end())-a.inherited >= quickLoss {
+			account.QuickLosses = 0
+		}
+	}
+	account.LostSeconds += int64(max(0, a.progress(a.end())-s.best.progress) / time.Second)
+	l.Replicas[of.replica] = account
+	return l
+}

@@ -1,0 +1,148 @@
+package spotinstancejob
+
+import (
+	"testing"
+	"time"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+func noRescue(w *world) {
+	w.job.Spec.CheckpointConfig.OnPreemption = v1alpha1.PreemptionCheckpointNone
+}
+
+// TestRescue tells a preemption from the notice to the successor. Replica 0 is lost or doomed, replica 1 survives; both
+// trained for 25 minutes.
+func TestRescue(t *testing.T) {
+	const trained = 25 * time.Minute
+	pair := func(state v1alpha1.InstanceState, since time.Duration, more ...fact) []fact {
+		return append([]fact{
+			aVM("vm-0", state, since), ready("vm-1"),
+			anAttempt(0, 1, trains("vm-0", trained)), anAttempt(1, 1, trains("vm-1", trained)),
+		}, more...)
+	}
+	both := func(more ...fact) []fact {
+		return append([]fact{
+			stopping("vm-0", 2*time.Second), stopping("vm-1", time.Second),
+			anAttempt(0, 1, trains("vm-0", trained)), anAttempt(1, 1, trains("vm-1", trained-time.Minute)),
+		}, more...)
+	}
+	// rescue is the checkpoint of replica 1 that answers the loss of replica 0.
+	rescue := func(asked time.Duration, parts ...checkpointPart) fact {
+		return func(w *world) {
+			pod := &podFacts{uid: podUID(1, 1)}
+			name := backupName(&w.job, pod, reasonPreemption, jobName(&w.job, 0, 1))
+			aCheckpoint(name, 1, 1, asked, trained-asked, parts...)(w)
+		}
+	}
+	old := aCheckpoint("old", 0, 1, 10*time.Minute, 15*time.Minute, done(6*time.Minute)) // took 4 min
+	checkTales(t, map[string]tale{
+		"notice: the survivor is checkpointed, the successor waits": {
+			given: pair(v1alpha1.InstanceStopping, time.Second), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 9m59s",
+		},
+		"in flight: waits on": {
+			given: pair(v1alpha1.InstanceStopping, time.Minute, rescue(time.Minute)), want: "Recovering; keep r0-a1 r1-a1; resync 9m0s",
+		},
+		"completed: the successor starts from it": {
+			given: pair(v1alpha1.InstanceGone, time.Minute, rescue(50*time.Second, done(time.Second))),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from train-preemption-530c762770; resync 29m10s",
+		},
+		"completed before the pool knew that the VM is gone": {
+			given: pair(v1alpha1.InstanceGone, time.Second, rescue(50*time.Second, done(20*time.Second))),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from train-preemption-530c762770; resync 29m10s",
+		},
+		"failed: the successor starts from what there is": {
+			given: pair(v1alpha1.InstanceGone, time.Minute, old, rescue(50*time.Second, inPhase("Failed"))),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from old; resync 59m10s",
+		},
+		"overdue by 10 min, unmeasured": {
+			given: pair(v1alpha1.InstanceGone, 10*time.Minute, rescue(10*time.Minute)),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2; resync 5m0s",
+		},
+		"overdue by half of what is measured": {
+			given: pair(v1alpha1.InstanceGone, 6*time.Minute, old, rescue(6*time.Minute)),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from old; resync 9m0s",
+		},
+		"where every checkpoint fails, nobody waits for one": {
+			given: pair(v1alpha1.InstanceStopping, time.Second,
+				aCheckpoint("broken", 1, 1, 15*time.Minute, 10*time.Minute, inPhase("Failed")),
+				aCheckpoint("broken-too", 1, 1, 5*time.Minute, 20*time.Minute, inPhase("Failed"))),
+			want: "Recovering; keep r0-a1 r1-a1; start r0-a2; checkpoint r1-a1 preemption",
+		},
+		"not overdue yet": {
+			given: pair(v1alpha1.InstanceGone, 5*time.Minute, old, rescue(5*time.Minute)),
+			want:  "Recovering; keep r0-a1 r1-a1; resync 1m0s",
+		},
+		"a checkpoint that the API server refuses does not hold up the successor": {
+			given: pair(v1alpha1.InstanceGone, 10*time.Minute), want: "Recovering; keep r0-a1 r1-a1; start r0-a2; checkpoint r1-a1 preemption",
+		},
+		"a VM is free and the wait costs more than it saves": {
+			given: pair(v1alpha1.InstanceGone, time.Second, ready("vm-2"), aCheckpoint("new", 1, 1, 5*time.Minute, 24*time.Minute, done(time.Minute))),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from new; checkpoint r1-a1 preemption",
+		},
+		"no VM is free: the wait costs nothing": {
+			given: pair(v1alpha1.InstanceGone, time.Second, aCheckpoint("new", 1, 1, 5*time.Minute, 24*time.Minute, done(time.Minute))),
+			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 5m59s",
+		},
+		"a VM is free and the wait saves more than it costs": {
+			given: pair(v1alpha1.InstanceGone, time.Second, ready("vm-2"), old),
+			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 5m59s",
+		},
+		"a scheduled one in flight serves": {
+			given: pair(v1alpha1.InstanceGone, time.Second, aCheckpoint("due", 1, 1, time.Minute, 24*time.Minute)),
+			want:  "Recovering; keep r0-a1 r1-a1; resync 9m0s",
+		},
+		"a scheduled one that failed in between is followed by another": {
+			given: pair(v1alpha1.InstanceGone, 30*time.Second, aCheckpoint("due", 1, 1, time.Minute, 24*time.Minute, inPhase("Failed"))),
+			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 9m30s",
+		},
+		"a scheduled one that completed in between is enough": {
+			given: pair(v1alpha1.InstanceGone, 30*time.Second, aCheckpoint("due", 1, 1, time.Minute, 24*time.Minute, done(10*time.Second))),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from due; resync 29m0s",
+		},
+		"the best holds more than the survivor could add": {
+			given: pair(v1alpha1.InstanceGone, time.Second, aCheckpoint("better", 0, 1, time.Hour, 26*time.Minute, done(50*time.Minute))),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from better; resync 20m0s",
+		},
+		"onPreemption None": {
+			given: pair(v1alpha1.InstanceGone, time.Second, noRescue), want: "Recovering; keep r0-a1 r1-a1; start r0-a2; resync 20m0s",
+		},
+		"NotReady: as doomed as noticed": {
+			given: pair(v1alpha1.InstanceNotReady, time.Second), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 9m59s",
+		},
+		"the survivor's zone is unreadable: it is no survivor": {
+			given: []fact{gone("vm-0", time.Second), aVM("vm-1", v1alpha1.InstanceUnknown, time.Second), peersOn("vm-0", "vm-1")},
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2",
+		},
+		"the survivor with most progress": {
+			given: append([]fact{replicas(3), ready("vm-2"), anAttempt(2, 1, trains("vm-2", trained+time.Minute))}, pair(v1alpha1.InstanceGone, time.Second)...),
+			want:  "Recovering; keep r0-a1 r1-a1 r2-a1; checkpoint r2-a1 preemption; resync 9m59s",
+		},
+		"several losers share one checkpoint": {
+			given: append([]fact{replicas(3), gone("vm-2", time.Second), anAttempt(2, 1, trains("vm-2", trained))}, pair(v1alpha1.InstanceGone, time.Second)...),
+			want:  "Recovering; keep r0-a1 r1-a1 r2-a1; checkpoint r1-a1 preemption; resync 9m59s",
+		},
+		"several losers start from one checkpoint": {
+			given: append([]fact{replicas(3), gone("vm-2", 30*time.Second), anAttempt(2, 1, trains("vm-2", trained))}, pair(v1alpha1.InstanceGone, time.Minute, rescue(50*time.Second, done(time.Second)))...),
+			want:  "Recovering; keep r0-a1 r1-a1 r2-a1; start r0-a2 from train-preemption-530c762770; start r2-a2 from train-preemption-530c762770; resync 29m10s",
+		},
+		"nobody survives: the doomed pod with most progress": {
+			given: both(), want: "Recovering; keep r0-a1 r1-a1; checkpoint r0-a1 preemption; resync 9m58s",
+		},
+		"the second goes a second later: the choice changes": {
+			given: both(rescue(time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r0-a1 preemption; resync 9m58s",
+		},
+		"both are gone: from what there is": {
+			given: []fact{gone("vm-0", time.Second), gone("vm-1", time.Second), peersOn("vm-0", "vm-1"), old},
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from old; start r1-a2 from old",
+		},
+		"a doomed VM that does not answer cannot be checkpointed": {
+			given: []fact{replicas(1), aVM("vm-0", v1alpha1.InstanceNotReady, time.Second), anAttempt(0, 1, trains("vm-0", trained))},
+			want:  "Recovering; keep r0-a1; start r0-a2",
+		},
+	})
+}
+
+func peersOn(first, second string) fact {
+	return and(anAttempt(0, 1, trains(first, 25*time.Minute)), anAttempt(1, 1, trains(second, 25*time.Minute)))
+}

@@ -1,0 +1,145 @@
+package spotinstancejob
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// verdict is what became of an attempt; see the diagram in doc.go.
+type verdict string
+
+const (
+	pending       verdict = v1alpha1.ReplicaPending
+	starting      verdict = v1alpha1.ReplicaStarting
+	running       verdict = v1alpha1.ReplicaRunning
+	doomed        verdict = v1alpha1.ReplicaDoomed
+	lost          verdict = v1alpha1.ReplicaLost
+	ending        verdict = v1alpha1.ReplicaEnding
+	restoreFailed verdict = v1alpha1.ReplicaRestoreFailed
+	failed        verdict = v1alpha1.ReplicaFailed
+	succeeded     verdict = v1alpha1.ReplicaSucceeded
+)
+
+const (
+	// settleTime passes before the end of a pod is believed to be its own: by then the pool has looked at the VM again.
+	settleTime = 20 * time.Second
+	// restoreWindow is how soon after its start a restored pod's failure is blamed on the image.
+	restoreWindow = 2 * time.Minute
+	// startDeadline is how long a restored pod may take from being scheduled until it runs.
+	startDeadline = 15 * time.Minute
+)
+
+// alive attempts may still train.
+func (v verdict) alive() bool {
+	return v == pending || v == starting || v == running || v == doomed || v == ending
+}
+
+// judge says what became of an attempt. The order is the policy: what the VM did to a pod comes before what the pod did.
+func (s *survey) judge(a attempt) verdict {
+	if known := s.remember(a); known != "" {
+		return known
+	}
+	switch {
+	case a.complete:
+		return s.judgeComplete(a)
+	case a.failed:
+		return s.judgeFailed(a)
+	case a.pod == nil:
+		return pending
+	case a.pod.deleted() || a.vm.state == v1alpha1.InstanceGone:
+		return lost
+	case a.vm.leaving():
+		return doomed
+	case a.pod.phase == corev1.PodSucceeded || a.pod.phase == corev1.PodFailed:
+		return ending
+	case a.pod.phase == corev1.PodRunning && a.started():
+		return running
+	case a.pod.scheduled.IsZero():
+		return pending
+	case a.restoredFrom != "" && s.age(a.pod.scheduled) >= startDeadline:
+		return restoreFailed
+	}
+	if a.restoredFrom != "" {
+		s.wakeAt(a.pod.scheduled.Add(startDeadline))
+	}
+	return starting
+}
+
+// remember is what status said of an attempt whose Job has ended, or empty. It stands, whatever becomes of the pod and
+// the VM later; a child must agree, since status alone proves nothing.
+func (s *survey) remember(a attempt) verdict {
+	replaced := s.ledger.Replicas[a.replica].Through >= a.attempt
+	switch past := a.previous; {
+	case past == v1alpha1.ReplicaSucceeded && a.complete:
+		return succeeded
+	case past == v1alpha1.ReplicaRestoreFailed && a.failed:
+		return restoreFailed
+	case (past == v1alpha1.ReplicaFailed || past == v1alpha1.ReplicaBackingOff) && a.failed:
+		return failed
+	case past == v1alpha1.ReplicaLost && (a.complete || a.failed):
+		return lost
+	case (past == v1alpha1.ReplicaDoomed || replaced) && a.complete && a.pod == nil:
+		return lost // it exited 0 on a dying VM, and nothing is left to show it
+	}
+	return ""
+}
+
+// judgeComplete believes exit 0 only of a pod that nothing pushed: trainers trap SIGTERM and exit 0 on a dying VM.
+func (s *survey) judgeComplete(a attempt) verdict {
+	switch {
+	case a.pushed():
+		return lost
+	case !s.hasSettled(a):
+		return ending
+	}
+	return succeeded
+}
+
+// judgeFailed blames the training only if nothing pushed its pod, and its VM is still fine in facts newer than its end;
+// and not if the kubelet refused the pod.
+func (s *survey) judgeFailed(a attempt) verdict {
+	switch {
+	case a.pod == nil || a.pushed() || a.vm.state == v1alpha1.InstanceUnknown:
+		return lost
+	case !s.hasSettled(a):
+		return ending
+	case s.failureAction(a) == ignoreFailure:
+		return lost
+	case !a.started() && len(a.pod.exits) == 0:
+		return lost
+	case a.restoredFrom != "" && (!a.started() || a.end().Sub(a.pod.started) < restoreWindow):
+		return restoreFailed
+	}
+	return failed
+}
+
+// hasSettled is true once the end of the attempt's Job is settleTime old.
+func (s *survey) hasSettled(a attempt) bool {
+	s.wakeAt(a.ended.Add(settleTime))
+	return s.age(a.ended) >= settleTime
+}
+
+// pushed pods did not end by themselves: they were evicted, deleted, shut down with their Node, or their VM was leaving.
+// What happens to a pod or a VM long after the end had no part in it.
+func (a attempt) pushed() bool {
+	settled := a.ended.Add(settleTime)
+	if a.pod != nil && (a.pod.disrupted || a.pod.deleted() && a.pod.deletedAt.Before(settled)) {
+		return true
+	}
+	return (a.vm.leaving() || a.vm.state == v1alpha1.InstanceGone) && a.vm.since.Before(settled)
+}
+
+func (p *podFacts) deleted() bool { return !p.deletedAt.IsZero() }
+
+// leaving VMs doom the attempts on them.
+func (v vm) leaving() bool {
+	return v.state == v1alpha1.InstanceStopping || v.state == v1alpha1.InstanceNotReady || v.state == v1alpha1.InstanceDeleting
+}
+
+// fine VMs have attempts that may be checkpointed. A Node that the pool does not list is somebody's own.
+func (v vm) fine() bool {
+	return v.state == v1alpha1.InstanceReady || v.state == v1alpha1.InstanceJoining || v.state == ""
+}

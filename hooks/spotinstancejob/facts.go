@@ -1,0 +1,156 @@
+package spotinstancejob
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// observed is all that decide knows.
+type observed struct {
+	now      time.Time
+	job      *v1alpha1.SpotInstanceJob
+	template template
+	invalid  *specError // non-nil: the spec cannot be run, and says why
+	pool     *poolFacts // nil: the named pool does not exist
+	attempts []attempt  // by replica, then attempt; terminating Jobs included
+	backups  []backup   // by creation, then name; terminating ones included
+	ledger   ledger     // merged from all attempts
+}
+
+// poolFacts is what the job knows of its pool: labels to ask for, and what its status says of VMs.
+type poolFacts struct {
+	deleting    bool
+	taints      []corev1.Taint
+	gpu         string // "type/count", or empty
+	machineType string
+	vmImage     string
+	trouble     string // message of a Ready condition that is not True
+	vms         map[string]vm
+}
+
+// vm is one entry of the pool's status.
+type vm struct {
+	state v1alpha1.InstanceState
+	since time.Time
+}
+
+// attempt is one child Job and its pod.
+type attempt struct {
+	name     string
+	replica  int32
+	attempt  int32
+	created  time.Time
+	deleting bool // the Job is: we dropped it, or somebody deleted it
+	complete bool // condition Complete
+	failed   bool // condition FailureTarget or Failed
+	ended    time.Time
+	final    bool // no attempt follows its failure
+
+	restoredFrom string            // CheckpointBackup, or empty for the template
+	images       map[string]string // by container, when restored
+	image        string            // of the first container, when restored
+	inherited    time.Duration     // training contained in images
+	gpu          string            // that images were made on
+
+	previous string    // phase that status had for this very attempt
+	pod      *podFacts // nil: none observed
+	vm       vm        // of the pod's node; zero when the pool does not list it
+}
+
+// podFacts is what matters of a pod.
+type podFacts struct {
+	uid        string
+	name       string
+	node       string
+	phase      corev1.PodPhase
+	ready      bool
+	deletedAt  time.Time // when its deletion was asked for; zero: it is not being deleted
+	disrupted  bool      // condition DisruptionTarget
+	scheduled  time.Time
+	started    time.Time // start of the first container; zero: never
+	ended      time.Time // last end of a container, once all have ended
+	conditions []corev1.PodCondition
+	exits      []containerExit // init containers included
+	message    string          // why it ended, for the user
+}
+
+// containerExit is how a container failed.
+type containerExit struct {
+	container string
+	code      int32
+}
+
+// backup is one child CheckpointBackup.
+type backup struct {
+	name         string
+	replica      int32
+	attempt      int32
+	podUID       string
+	reason       checkpointReason
+	created      time.Time
+	deletedAt    time.Time         // zero: it is not being deleted
+	phase        string            // as the agent wrote it; empty: no agent has looked at it
+	complete     bool              // the agent is done and every container has its image
+	failed       bool              // the agent gave up, or completed without an image
+	completed    time.Time         // when complete
+	images       map[string]string // by container, with registry host, when complete
+	image        string            // of the first container
+	progress     time.Duration     // training contained in it
+	gpu          string
+	failedBefore int32
+}
+
+// usable backups can be restored on the pool's VMs.
+func (b backup) usable(o observed) bool {
+	return b.complete && b.deletedAt.IsZero() && !o.ledger.excludes(b.name) && o.pool.has(b.gpu)
+}
+
+// has is true when the pool's VMs have this GPU, or the pool is not known.
+func (p *poolFacts) has(gpu string) bool { return p == nil || p.gpu == gpu }
+
+// progress is the training done by a running attempt until t, and what it inherited for any other.
+func (a attempt) progress(t time.Time) time.Duration {
+	if a.pod == nil || a.pod.started.IsZero() {
+		return a.inherited
+	}
+	return a.inherited + max(0, t.Sub(a.pod.started))
+}
+
+// end is when the attempt stopped training, or zero while it has not: the first sign of it, since after a VM's end come
+// those of its pod and its Job.
+func (a attempt) end() time.Time {
+	signs := []time.Time{a.ended}
+	if a.pod != nil {
+		signs = append(signs, a.pod.ended, a.pod.deletedAt)
+	}
+	if a.vm.leaving() || a.vm.state == v1alpha1.InstanceGone {
+		signs = append(signs, a.vm.since)
+	}
+	var first time.Time
+	for _, sign := range signs {
+		if !sign.IsZero() && (first.IsZero() || sign.Before(first)) {
+			first = sign
+		}
+	}
+	return first
+}
+
+// started is true once the attempt's containers have run.
+func (a attempt) started() bool { return a.pod != nil && !a.pod.started.IsZero() }
+
+// age is the time from since to now, never negative.
+func (o observed) age(since time.Time) time.Duration { return max(0, o.now.Sub(since)) }
+
+// attemptsOf lists the attempts of a replica whose Jobs are not being deleted, oldest first.
+func (o observed) attemptsOf(replica int32) []attempt {
+	var of []attempt
+	for _, a := range o.attempts {
+		if a.replica == replica && !a.deleting {
+			of = append(of, a)
+		}
+	}
+	return of
+}

@@ -1,0 +1,42 @@
+package spotinstancejob
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
+)
+
+// Hook answers Metacontroller's calls for SpotInstanceJobs. It is a function of the request and the clock.
+type Hook struct {
+	Now func() time.Time
+}
+
+// Customize asks for the job's pods and its pool along with each sync.
+func (h Hook) Customize(job *v1alpha1.SpotInstanceJob) webhook.CustomizeResponse {
+	return webhook.CustomizeResponse{RelatedResources: []webhook.RelatedRule{
+		{
+			APIVersion: "v1", Resource: "pods", Namespace: job.Namespace,
+			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.LabelJobUID: string(job.UID)}},
+		},
+		{
+			APIVersion: v1alpha1.GroupVersion.String(), Resource: "spotinstancevms", Namespace: job.Namespace,
+			Names: []string{job.Spec.SpotInstanceVMRef.Name},
+		},
+	}}
+}
+
+// Sync answers with the Jobs and CheckpointBackups that should exist, and the status.
+func (h Hook) Sync(_ context.Context, request *webhook.Request[v1alpha1.SpotInstanceJob]) (webhook.Response, error) {
+	if err := request.Controller.RequireOnDelete(); err != nil {
+		return webhook.Response{}, err
+	}
+	o, err := observe(request, h.Now())
+	if err != nil {
+		return webhook.Response{}, err
+	}
+	return render(o, decide(o)), nil
+}

@@ -1,0 +1,176 @@
+package spotinstancejob
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
+)
+
+// Request groups, by the keys of hook version v2.
+const (
+	groupJobs    = "Job.batch/v1"
+	groupBackups = "CheckpointBackup.migration.dcnlab.com/v1"
+	groupPods    = "Pod.v1"
+	groupPools   = "SpotInstanceVM.training.training.dcnlab.com/v1alpha1"
+)
+
+// observe turns a request into facts. It fails when the request lacks a group, since what was not observed must not be
+// taken for absent.
+func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) (observed, error) {
+	o := observed{now: now, job: &request.Parent}
+	o.template, o.invalid = parseTemplate(o.job.Spec)
+	jobs, err := webhook.Objects[batchv1.Job](request.Children, groupJobs)
+	if err != nil {
+		return o, err
+	}
+	backups, err := webhook.Objects[checkpointBackup](request.Children, groupBackups)
+	if err != nil {
+		return o, err
+	}
+	pods, err := webhook.Objects[corev1.Pod](request.Related, groupPods)
+	if err != nil {
+		return o, err
+	}
+	pools, err := webhook.Objects[v1alpha1.SpotInstanceVM](request.Related, groupPools)
+	if err != nil {
+		return o, err
+	}
+	o.pool = observePool(pools, o.job)
+	podOf := podsByJob(pods)
+	for _, job := range jobs {
+		a := observeAttempt(&job, o.job.Status.JobStatuses)
+		if a.replica < 0 {
+			return o, fmt.Errorf("%w: Job %s/%s lacks the labels of an attempt; somebody removed them: delete it and it is made again", webhook.ErrBadRequest, job.Namespace, job.Name)
+		}
+		if pod := podOf[string(job.UID)]; pod != nil {
+			a.pod = observePod(pod)
+			a.vm = o.pool.vm(a.pod.node)
+		}
+		o.attempts = append(o.attempts, a)
+		o.ledger = o.ledger.merge(parseLedger(job.Annotations[annotationLedger]))
+	}
+	slices.SortFunc(o.attempts, func(a, b attempt) int {
+		return cmp.Or(cmp.Compare(a.replica, b.replica), cmp.Compare(a.attempt, b.attempt))
+	})
+	for _, b := range backups {
+		o.backups = append(o.backups, observeBackup(&b))
+	}
+	slices.SortFunc(o.backups, func(a, b backup) int {
+		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.name, b.name))
+	})
+	return o, nil
+}
+
+func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob) *poolFacts {
+	i := slices.IndexFunc(pools, func(p v1alpha1.SpotInstanceVM) bool {
+		return p.Namespace == job.Namespace && p.Name == job.Spec.SpotInstanceVMRef.Name
+	})
+	if i < 0 {
+		return nil
+	}
+	pool := &pools[i]
+	facts := &poolFacts{
+		deleting:    pool.DeletionTimestamp != nil,
+		taints:      pool.Spec.Taints,
+		machineType: pool.Spec.GCP.MachineType,
+		vmImage:     pool.Spec.VMImage,
+		vms:         map[string]vm{},
+	}
+	if pool.Spec.GPU != nil {
+		facts.gpu = fmt.Sprintf("%s/%d", pool.Spec.GPU.Type, pool.Spec.GPU.Count)
+	}
+	for _, c := range pool.Status.Conditions {
+		if c.Type == v1alpha1.ConditionReady && c.Status != metav1.ConditionTrue {
+			facts.trouble = c.Message
+		}
+	}
+	for _, instance := range pool.Status.ProvisionedInstances {
+		facts.vms[instance.Name] = vm{state: instance.State, since: timeOf(instance.Since)}
+	}
+	return facts
+}
+
+// vm is the pool's entry for a node; VM and Node have one name. The zero vm is one the pool does not list.
+func (p *poolFacts) vm(node string) vm {
+	if p == nil {
+		return vm{}
+	}
+	return p.vms[node]
+}
+
+// podsByJob picks one pod per Job: the newest. A Job of ours makes a second one only when the first was deleted before it
+// ended.
+func podsByJob(pods []corev1.Pod) map[string]*corev1.Pod {
+	by := map[string]*corev1.Pod{}
+	for i := range pods {
+		owner := metav1.GetControllerOf(&pods[i])
+		if owner == nil || owner.Kind != "Job" {
+			continue
+		}
+		known := by[string(owner.UID)]
+		if known == nil || known.CreationTimestamp.Before(&pods[i].CreationTimestamp) {
+			by[string(owner.UID)] = &pods[i]
+		}
+	}
+	return by
+}
+
+func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) attempt {
+	a := attempt{
+		name:         job.Name,
+		replica:      parseCount(job.Labels[v1alpha1.LabelReplica]),
+		attempt:      parseCount(job.Labels[v1alpha1.LabelAttempt]),
+		created:      job.CreationTimestamp.Time,
+		deleting:     job.DeletionTimestamp != nil,
+		final:        job.Annotations[v1alpha1.AnnotationFinalAttempt] == "true",
+		restoredFrom: job.Annotations[annotationRestoredFrom],
+		inherited:    parseSeconds(job.Annotations[annotationInherited]),
+		gpu:          job.Annotations[annotationGPU],
+	}
+	if a.attempt == 0 || strconv.Itoa(int(a.replica)) != job.Labels[v1alpha1.LabelReplica] {
+		a.replica = -1
+	}
+	if a.restoredFrom != "" && len(job.Spec.Template.Spec.Containers) > 0 {
+		a.images = map[string]string{}
+		for _, c := range job.Spec.Template.Spec.Containers {
+			a.images[c.Name] = c.Image
+		}
+		a.image = job.Spec.Template.Spec.Containers[0].Image
+	}
+	for _, c := range job.Status.Conditions {
+		if c.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch c.Type {
+		case batchv1.JobComplete:
+			a.complete, a.ended = true, c.LastTransitionTime.Time
+		case batchv1.JobFailed, batchv1.JobFailureTarget:
+			if !a.failed || c.LastTransitionTime.Time.Before(a.ended) {
+				a.ended = c.LastTransitionTime.Time
+			}
+			a.failed = true
+		}
+	}
+	for _, s := range statuses {
+		if s.Name == a.name {
+			a.previous = s.Phase
+		}
+	}
+	return a
+}
+
+func timeOf(t *metav1.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}

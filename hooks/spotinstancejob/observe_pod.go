@@ -1,0 +1,101 @@
+package spotinstancejob
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// longestMessage bounds what is told of one pod: a kubelet may say 4 KiB of each container, and a condition's message
+// holds 32 KiB for up to 64 replicas.
+const longestMessage = 256
+
+func observePod(pod *corev1.Pod) *podFacts {
+	facts := &podFacts{
+		uid: string(pod.UID), name: pod.Name, node: pod.Spec.NodeName, phase: pod.Status.Phase,
+		deletedAt: deletionOf(pod), conditions: pod.Status.Conditions, message: pod.Status.Message,
+	}
+	for _, c := range pod.Status.Conditions {
+		isTrue := c.Status == corev1.ConditionTrue
+		switch c.Type {
+		case corev1.PodReady:
+			facts.ready = isTrue
+		case corev1.DisruptionTarget:
+			facts.disrupted = facts.disrupted || isTrue
+		case corev1.PodScheduled:
+			if isTrue {
+				facts.scheduled = c.LastTransitionTime.Time
+			}
+		}
+	}
+	for _, c := range pod.Status.InitContainerStatuses {
+		facts.observeContainer(c)
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		facts.observeContainer(c)
+		if len(pod.Spec.Containers) > 0 && c.Name == pod.Spec.Containers[0].Name {
+			facts.started = startOf(c.State)
+		}
+	}
+	facts.message = shorten(facts.message)
+	return facts
+}
+
+// deletionOf is when somebody asked for the pod's deletion, or zero. Its deletionTimestamp lies a grace period later.
+func deletionOf(pod *corev1.Pod) time.Time {
+	if pod.DeletionTimestamp == nil {
+		return time.Time{}
+	}
+	grace := int64(0)
+	if pod.DeletionGracePeriodSeconds != nil {
+		grace = *pod.DeletionGracePeriodSeconds
+	}
+	return pod.DeletionTimestamp.Add(-time.Duration(grace) * time.Second)
+}
+
+// startOf is when a container started, or zero. Of one that the runtime could not start (StartError) the kubelet says
+// that it started in 1970.
+func startOf(state corev1.ContainerState) time.Time {
+	start := time.Time{}
+	switch {
+	case state.Running != nil:
+		start = state.Running.StartedAt.Time
+	case state.Terminated != nil:
+		start = state.Terminated.StartedAt.Time
+	}
+	if start.Unix() <= 0 {
+		return time.Time{}
+	}
+	return start
+}
+
+// observeContainer notes how a container, or an init container, ended. While others run, the pod has not ended.
+func (p *podFacts) observeContainer(c corev1.ContainerStatus) {
+	if wait := c.State.Waiting; wait != nil && wait.Message != "" {
+		p.message = fmt.Sprintf("container %s waits: %s: %s", c.Name, wait.Reason, wait.Message)
+	}
+	end := c.State.Terminated
+	if end == nil {
+		return
+	}
+	over := p.phase == corev1.PodSucceeded || p.phase == corev1.PodFailed
+	if over && end.FinishedAt.After(p.ended) {
+		p.ended = end.FinishedAt.Time
+	}
+	// ContainerStatusUnknown is the kubelet's word for a container that it lost sight of.
+	if end.ExitCode == 0 || end.Reason == "ContainerStatusUnknown" {
+		return
+	}
+	p.exits = append(p.exits, containerExit{c.Name, end.ExitCode})
+	reason := strings.TrimSpace(strings.Join([]string{end.Reason, end.Message}, " "))
+	p.message = fmt.Sprintf("container %s exited with code %d (%s)", c.Name, end.ExitCode, reason)
+}
+
+func shorten(message string) string {
+	if len(message) <= longestMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:longestMessage], "") + "..."
+}

@@ -1,0 +1,137 @@
+package spotinstancevm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+)
+
+// outcome is how an operation went.
+type outcome struct {
+	operation
+	begun   gce.Operation // of insertVM and deleteVM
+	drained bool          // of drainNode
+	held    string        // of drainNode: a pod that is still there, namespace/name
+	err     error
+}
+
+// actor runs operations for one sync.
+type actor struct {
+	hook     *Hook
+	observed observed
+	access   access
+	specHash string
+}
+
+// run does the first maxMutations operations, all at once, and waits for none of them to take effect. Each is safe to
+// repeat, so that one whose outcome did not arrive is simply decided again.
+func (a actor) run(ctx context.Context, operations []operation) []outcome {
+	operations = operations[:min(len(operations), maxMutations)]
+	outcomes := make([]outcome, len(operations))
+	var waiting sync.WaitGroup
+	for i, op := range operations {
+		waiting.Go(func() { outcomes[i] = a.do(ctx, op) })
+	}
+	waiting.Wait()
+	return outcomes
+}
+
+func (a actor) do(ctx context.Context, op operation) outcome {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	done := outcome{operation: op}
+	switch op.verb {
+	case insertVM:
+		done.begun, done.err = a.insert(ctx, op)
+	case deleteVM:
+		done.begun, done.err = a.deleteVM(ctx, op)
+	case taintNode:
+		done.err = a.hook.kube.TaintNode(ctx, op.node.object(), leavingTaint(), true)
+	case untaint:
+		done.err = a.hook.kube.TaintNode(ctx, op.node.object(), leavingTaint(), false)
+	case drainNode:
+		done.held, done.err = a.drain(ctx, op)
+		done.drained = done.held == "" && done.err == nil
+	case deleteNode:
+		done.err = a.deleteNode(ctx, op)
+	default:
+		done.err = fmt.Errorf("unknown operation %q", op.verb)
+	}
+	return done
+}
+
+func (a actor) insert(ctx context.Context, op operation) (gce.Operation, error) {
+	vm := vmRequest{name: op.vm, zone: op.zone, specHash: a.specHash}
+	script, err := bootstrapOf(a.observed.id, a.observed.settings, vm, a.access.join).Script()
+	if err != nil {
+		return gce.Operation{}, gce.Refused("insert "+op.vm, err)
+	}
+	vm.startupScript = script
+	defer a.hook.zones.forget(a.place(op.zone))
+	return a.access.cloud.Insert(ctx, instanceSpec(a.observed.id, a.observed.settings, vm), op.requestID)
+}
+
+func (a actor) deleteVM(ctx context.Context, op operation) (gce.Operation, error) {
+	defer a.hook.zones.forget(a.place(op.zone))
+	begun, err := a.access.cloud.Delete(ctx, op.zone, op.vm, op.requestID)
+	if gce.KindOf(err) == gce.NotFound {
+		return gce.Operation{}, nil
+	}
+	return begun, err
+}
+
+// deleteNode lists the zone once more, past the cache and whatever the VM's labels, before it forgets a Node: pods on
+// it are taken for dead from then on.
+func (a actor) deleteNode(ctx context.Context, op operation) error {
+	instances, err := a.access.cloud.Instances(ctx, op.zone, nil)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(instances, func(i gce.Instance) bool { return i.Name == op.vm }) {
+		return fmt.Errorf("node %s is kept: its VM is in zone %s after all", op.vm, op.zone)
+	}
+	return a.hook.kube.DeleteNode(ctx, op.node.object())
+}
+
+// drain names a pod that is left on a Node besides those of DaemonSets, if there is one. Pods of training jobs are left
+// alone; others are evicted, as kubectl drain would.
+func (a actor) drain(ctx context.Context, op operation) (held string, err error) {
+	pods, err := a.hook.kube.PodsOnNode(ctx, op.node.name)
+	if err != nil {
+		return "", err
+	}
+	pods = slices.DeleteFunc(pods, staysBehind)
+	var failed []error
+	for _, pod := range pods {
+		held = pod.Namespace + "/" + pod.Name
+		if pod.Labels[v1alpha1.LabelJobUID] != "" || pod.DeletionTimestamp != nil {
+			continue
+		}
+		failed = append(failed, a.hook.kube.EvictPod(ctx, corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}))
+	}
+	return held, errors.Join(failed...)
+}
+
+// staysBehind tells whether a pod goes down with its Node and nobody minds.
+func staysBehind(pod corev1.Pod) bool {
+	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
+	owner := metav1.GetControllerOf(&pod)
+	return mirror || hasEnded(pod) || (owner != nil && owner.Kind == "DaemonSet")
+}
+
+func (n nodeRef) object() corev1.ObjectReference {
+	return corev1.ObjectReference{Kind: "Node", Name: n.name, UID: types.UID(n.uid)}
+}
+
+func (a actor) place(zone string) place {
+	return place{account: a.access.account.hash(), project: a.observed.id.project, zone: zone}
+}

@@ -1,0 +1,60 @@
+package spotinstancevm
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+const (
+	announceTimeout = time.Second
+	evictionTime    = time.Minute // that a pod may take to go before the user hears of it
+)
+
+// announce tells the user, as Events, what befell VMs in this sync. An Event that does not get through is not repeated:
+// status has it too.
+func (h *Hook) announce(ctx context.Context, pool *v1alpha1.SpotInstanceVM, o observed, d decision) {
+	events := eventsOf(o, d)
+	if len(events) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, announceTimeout)
+	defer cancel()
+	for _, event := range events {
+		event.InvolvedObject = corev1.ObjectReference{
+			APIVersion: v1alpha1.GroupVersion.String(), Kind: "SpotInstanceVM",
+			Namespace: pool.Namespace, Name: pool.Name, UID: pool.UID, ResourceVersion: pool.ResourceVersion,
+		}
+		_ = h.kube.Event(ctx, event)
+	}
+}
+
+// eventsOf is what is new since status was written.
+func eventsOf(o observed, d decision) []corev1.Event {
+	before := map[string]string{}
+	for _, m := range o.machines {
+		before[m.name] = m.reason
+	}
+	var events []corev1.Event
+	for _, m := range d.machines {
+		if m.heldBy != "" && o.now.Sub(m.idleSince) > o.settings.idleTimeout+evictionTime {
+			events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventVMKept, Message: fmt.Sprintf("VM %s in %s is not needed and is kept: pod %s is still on it and was not evicted: delete it, or see its PodDisruptionBudget", m.name, m.zone, m.heldBy)})
+		}
+		if m.reason == before[m.name] {
+			continue
+		}
+		switch {
+		case m.reason == v1alpha1.VMPreempted:
+			events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventVMPreempted, Message: fmt.Sprintf("VM %s in %s was preempted", m.name, m.zone)})
+		case isRefusal(m.reason):
+			events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventVMRefused, Message: fmt.Sprintf("GCE refused VM %s in %s: %s; see the conditions", m.name, m.zone, m.reason)})
+		case m.reason == v1alpha1.VMJoinTimeout:
+			events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventVMStartFailed, Message: fmt.Sprintf("VM %s in %s did not become a Ready Node within joinTimeout and is deleted", m.name, m.zone)})
+		}
+	}
+	return events
+}

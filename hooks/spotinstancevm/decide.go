@@ -1,0 +1,100 @@
+package spotinstancevm
+
+import (
+	"time"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// decision is what decide makes of the facts: data only. act runs its operations, render turns the rest into status.
+type decision struct {
+	machines    []machine
+	zones       []zone // of the spec
+	operations  []operation
+	desired     int
+	missing     int // VMs wanted that are neither there nor on their way
+	starts      starts
+	refusal     *refusal // GCE refused the newest start, whatever the zone
+	preemptions int32
+	finalized   bool
+
+	// Known after acting, see settle.
+	failures []outcome
+	resync   time.Duration
+}
+
+// verb is one of the few things that act can do.
+type verb string
+
+const (
+	insertVM   verb = "insert"
+	deleteVM   verb = "delete"
+	taintNode  verb = "taint"
+	untaint    verb = "untaint"
+	drainNode  verb = "drain" // look, past any cache, whether nothing but DaemonSets is left; evict strangers
+	deleteNode verb = "delete-node"
+)
+
+// operation is one thing to do. It is safe to do again.
+type operation struct {
+	verb      verb
+	vm        string
+	zone      string
+	requestID string  // of insertVM and deleteVM
+	node      nodeRef // of the others
+}
+
+// nodeRef is one incarnation of a Node.
+type nodeRef struct {
+	name string
+	uid  string
+}
+
+// maxMutations is how many operations one sync may run. The rest is decided again by the next.
+const maxMutations = 20
+
+// decide is the pool's whole policy.
+func decide(o observed) decision {
+	d := decision{desired: wanted(o), preemptions: o.counted}
+	for _, m := range o.machines {
+		was := m.reason
+		m = advance(o, m)
+		if m.reason == v1alpha1.VMPreempted && was != v1alpha1.VMPreempted {
+			d.preemptions++
+		}
+		d.machines = append(d.machines, m)
+	}
+	d.starts = startsOf(o, d.machines)
+	d.refusal = d.starts.refusal()
+	d.zones = blockZones(o, d.machines)
+	if !o.finalizing {
+		shrink(o, &d)
+		cancel(o, &d)
+		grow(o, &d)
+	}
+	d.operations = operationsFor(o, d)
+	d.machines = prune(o, d)
+	d.finalized = o.finalizing && isFinished(o, d)
+	return d
+}
+
+// isFinished tells whether nothing of the pool is left: every zone says so, and so does one list over all of them.
+func isFinished(o observed, d decision) bool {
+	for _, m := range d.machines {
+		if m.state != v1alpha1.InstanceGone || m.node != nil {
+			return false
+		}
+	}
+	if len(o.strays) > 0 {
+		return false
+	}
+	if o.hopeless && len(d.machines) == 0 {
+		return true
+	}
+	for _, z := range o.zones {
+		if !z.read {
+			return false
+		}
+	}
+	return o.everywhere
+}

@@ -1,0 +1,117 @@
+package spotinstancevm
+
+import (
+	"sort"
+	"time"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// keepEnded is how long a VM outlives the last pod on it. The job hook believes a pod's end 20 s later, when it knows that
+// the VM had no part in it; if the VM goes before, the end looks like its doing.
+const keepEnded = 30 * time.Second
+
+// unreadGrace is how long a VM that cannot be read and whose Node is not Ready still counts.
+const unreadGrace = time.Minute
+
+// wanted is how many VMs the pool should have.
+func wanted(o observed) int {
+	n := o.demand
+	if o.settings.fixed != nil {
+		n = *o.settings.fixed
+	}
+	return min(max(n, o.settings.minimum), o.settings.maximum)
+}
+
+// isSupply tells whether a VM serves the demand, or is about to.
+func isSupply(o observed, m machine) bool {
+	switch m.state {
+	case v1alpha1.InstancePlanned, v1alpha1.InstanceCreating, v1alpha1.InstanceJoining, v1alpha1.InstanceReady:
+		return true
+	case v1alpha1.InstanceUnknown:
+		return o.now.Sub(m.since) < unreadGrace
+	default:
+		return false
+	}
+}
+
+func supply(o observed, machines []machine) int {
+	n := 0
+	for _, m := range machines {
+		if isSupply(o, m) {
+			n++
+		}
+	}
+	return n
+}
+
+// shrink picks the VMs beyond what is wanted, notes since when they are idle, and lets those go that were idle for long
+// enough. A VM with a training pod on it is never picked: a pool that is too large by it waits for the pod to end.
+func shrink(o observed, d *decision) {
+	spare := map[string]bool{}
+	for _, i := range idlest(o, d.machines) {
+		if supply(o, d.machines)-len(spare) <= d.desired {
+			break
+		}
+		spare[d.machines[i].name] = true
+	}
+	for i := range d.machines {
+		m := &d.machines[i]
+		if !spare[m.name] {
+			m.idleSince = time.Time{}
+			continue
+		}
+		if m.idleSince.IsZero() {
+			m.idleSince = o.now
+		}
+		if isDue(o, *m) {
+			m.leave(o)
+		}
+	}
+}
+
+// isDue tells whether an idle VM goes now. A pool of fixed size has no demand to wait for.
+func isDue(o observed, m machine) bool {
+	return o.settings.fixed != nil || m.state == v1alpha1.InstancePlanned || !o.now.Before(m.idleSince.Add(o.settings.idleTimeout))
+}
+
+// leave begins to remove a VM that nobody needs. One without a Node has nothing to drain.
+func (m *machine) leave(o observed) {
+	if m.presence != present || m.state == v1alpha1.InstancePlanned {
+		return
+	}
+	m.leaving = true
+	if m.node == nil {
+		m.state, m.since, m.reason = v1alpha1.InstanceDeleting, o.now, v1alpha1.VMNotNeeded
+	}
+}
+
+// idlest is the indices of all VMs that could go, the least useful first: not started, of an old spec, not Ready yet,
+// idle the longest, youngest.
+func idlest(o observed, machines []machine) []int {
+	var indices []int
+	for i, m := range machines {
+		if isSupply(o, m) && m.pods == 0 && !o.now.Before(m.freeAt) && m.state != v1alpha1.InstanceUnknown {
+			indices = append(indices, i)
+		}
+	}
+	sort.SliceStable(indices, func(i, j int) bool {
+		a, b := machines[indices[i]], machines[indices[j]]
+		switch {
+		case isPlanned(a) != isPlanned(b):
+			return isPlanned(a)
+		case a.oldSpec != b.oldSpec:
+			return a.oldSpec
+		case isReady(a) != isReady(b):
+			return !isReady(a)
+		case !a.idleSince.Equal(b.idleSince):
+			return !a.idleSince.IsZero() && (b.idleSince.IsZero() || a.idleSince.Before(b.idleSince))
+		default:
+			return a.ordinal > b.ordinal
+		}
+	})
+	return indices
+}
+
+func isPlanned(m machine) bool { return m.state == v1alpha1.InstancePlanned }
+func isReady(m machine) bool   { return m.state == v1alpha1.InstanceReady }

@@ -1,0 +1,130 @@
+package spotinstancevm
+
+import (
+	"sort"
+	"time"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+)
+
+const (
+	firstBackOff = time.Minute
+	lastBackOff  = 30 * time.Minute
+	trialsFrom   = 3         // rounds of failed starts after which one VM at a time is tried
+	rememberFor  = time.Hour // a failed start
+)
+
+// starts is how VMs failed to become Ready Nodes since one last did. VMs that were on their way at the same time are
+// one round.
+type starts struct {
+	rounds   int
+	failures []machine // oldest first
+}
+
+func startsOf(o observed, machines []machine) starts {
+	joined := lastJoin(machines)
+	var s starts
+	for _, m := range machines {
+		if isFailedStart(m) && m.since.After(joined) && o.now.Sub(m.since) < rememberFor {
+			s.failures = append(s.failures, m)
+		}
+	}
+	sort.SliceStable(s.failures, func(i, j int) bool { return s.failures[i].since.Before(s.failures[j].since) })
+	var end time.Time
+	for _, m := range s.failures {
+		if s.rounds == 0 || m.begun().After(end) {
+			s.rounds++
+			end = m.since
+		}
+	}
+	return s
+}
+
+// begun is when the start of a VM began; GCE's refusals begin when they end.
+func (m machine) begun() time.Time {
+	if m.seen.created.IsZero() {
+		return m.since
+	}
+	return m.seen.created
+}
+
+// isFailedStart tells whether a VM was bought, or refused, for nothing. Want of capacity is the zone's affair.
+func isFailedStart(m machine) bool {
+	if m.joined || !(isEnding(m.state) || m.state == v1alpha1.InstanceDeleting) {
+		return false
+	}
+	switch m.reason {
+	case v1alpha1.VMJoinTimeout, v1alpha1.VMLost, v1alpha1.VMPreempted, string(gce.Unavailable), string(gce.RateLimited):
+		return true
+	}
+	return isRefusal(m.reason)
+}
+
+func isRefusal(reason string) bool {
+	return reason == string(gce.Invalid) || reason == string(gce.NotFound) || reason == string(gce.Forbidden)
+}
+
+// lastJoin is when a VM last became Ready: exactly for one that still is, else not before its creation.
+func lastJoin(machines []machine) time.Time {
+	var last time.Time
+	for _, m := range machines {
+		at := m.seen.created
+		if isReady(m) {
+			at = m.since
+		}
+		if m.joined && at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+// until is when the next VM may be started: 1, 2, 4 ... 30 minutes after the last failure.
+func (s starts) until() time.Time {
+	if s.rounds == 0 {
+		return time.Time{}
+	}
+	wait := lastBackOff
+	if s.rounds < 6 {
+		wait = min(firstBackOff<<(s.rounds-1), lastBackOff)
+	}
+	return s.failures[len(s.failures)-1].since.Add(wait)
+}
+
+// allowed is how many VMs may be started now.
+func (s starts) allowed(o observed, machines []machine) int {
+	if o.now.Before(s.until()) {
+		return 0
+	}
+	if s.rounds < trialsFrom {
+		return maxMutations
+	}
+	for _, m := range machines {
+		if m.state == v1alpha1.InstancePlanned || m.state == v1alpha1.InstanceCreating || m.state == v1alpha1.InstanceJoining {
+			return 0
+		}
+	}
+	return 1
+}
+
+// refusal is GCE's no to the newest start. Its error is nil if only status remembers it.
+type refusal struct {
+	kind gce.Kind
+	err  *gce.Error
+}
+
+func (s starts) refusal() *refusal {
+	if len(s.failures) == 0 {
+		return nil
+	}
+	last := s.failures[len(s.failures)-1]
+	if !isRefusal(last.reason) {
+		return nil
+	}
+	r := &refusal{kind: gce.Kind(last.reason)}
+	if last.insert != nil {
+		r.err = last.insert.Error
+	}
+	return r
+}

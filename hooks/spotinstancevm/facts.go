@@ -1,0 +1,112 @@
+package spotinstancevm
+
+import (
+	"time"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+)
+
+// presence is what is known of a VM's existence. That a zone could not be read does not make its VMs absent.
+type presence int
+
+const (
+	unknown presence = iota // its zone could not be read
+	absent                  // a complete list of its zone does not show it
+	present
+)
+
+// observed is all that decide knows: one pool, at one moment.
+type observed struct {
+	now        time.Time // whole seconds
+	id         identity
+	settings   settings
+	generation int64
+	finalizing bool
+	edited     bool // the spec has changed since status was written
+
+	demand     int       // replicas of training jobs that want a VM
+	machines   []machine // by ordinal
+	strays     []node    // Nodes of the pool without a machine
+	zones      []zone    // those of the spec first, in their order; then all others that may hold a VM
+	highest    int       // the highest ordinal seen anywhere; -1 for none
+	problems   []problem // what keeps VMs from being created
+	everywhere bool      // one list over all zones of the project was read, and machines hold what it showed
+	hopeless   bool      // the cloud cannot be asked with any credentials at hand, and will not be
+	counted    int32     // preemptions so far, as status has it
+}
+
+// machine is one VM of the pool: what status remembers of it, and what was read of it now.
+type machine struct {
+	name    string
+	ordinal int
+	zone    string
+
+	// What status remembers.
+	recorded  bool // status had an entry. An insert is sent for no other.
+	state     v1alpha1.InstanceState
+	reason    string // why it leaves or is gone
+	since     time.Time
+	idleSince time.Time
+	joined    bool
+	hasNode   bool // its Node has existed
+	requestID string
+	operation string
+	seen      seen
+
+	// What was read now.
+	presence  presence
+	status    string         // GCE's, when present
+	oldSpec   bool           // made from an earlier spec
+	gpus      int64          // that its Node must show
+	runsUntil time.Time      // GCE deletes it then; zero: never
+	insert    *gce.Operation // its insert; nil: not listed
+	removal   *gce.Operation // the newest delete of it; nil: not listed
+	preempted bool           // GCE's own operation says so
+	stopped   bool           // somebody's stop or delete, or GCE's end of its run, is listed
+	dismissal string         // why this operator deleted it, told from that delete; empty: it did not
+	node      *node          // nil: none
+	pods      int            // of training jobs, bound to its Node and not finished
+	freeAt    time.Time      // a pod that finished is still looked at until then; zero: none did
+
+	leaving bool   // decided now: it goes as soon as it is empty
+	heldBy  string // found now: a pod that keeps it from going, namespace/name
+}
+
+// seen is what GCE told of a VM, when it last did.
+type seen struct {
+	instanceID string
+	model      string
+	internalIP string
+	externalIP string
+	created    time.Time
+	notice     time.Duration
+	noticed    bool // notice was told, even if zero
+}
+
+// node is a Node that proved, by providerID and pool UID, to belong to one of the pool's VMs.
+type node struct {
+	name    string
+	uid     string
+	zone    string
+	ready   bool
+	gpus    int64
+	leaving bool // has TaintLeaving
+}
+
+// zone is one zone where VMs of the pool are or may be.
+type zone struct {
+	name         string
+	wanted       bool // the spec names it
+	read         bool // its VMs, and its operations if they matter, are known completely
+	failure      error
+	blockedUntil time.Time // as status remembers it
+	reason       string
+}
+
+// problem keeps VMs from being created until the user does something.
+type problem struct {
+	condition string // type
+	reason    string
+	message   string // field, what is wrong, remedy
+}

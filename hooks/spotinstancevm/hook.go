@@ -1,0 +1,97 @@
+package spotinstancevm
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
+)
+
+const writeTimeout = 4 * time.Second // of one operation
+
+// Config is what a Hook is made of. All fields are needed.
+type Config struct {
+	Cloud     Connector
+	Kube      Kube
+	Now       func() time.Time
+	ClusterID string // UID of Namespace kube-system: keeps apart the VMs of clusters that share a project
+}
+
+// Hook is the hook of SpotInstanceVM. Its methods can be called at any time from any goroutine.
+type Hook struct {
+	cloud      Connector
+	kube       Kube
+	now        func() time.Time
+	cluster    string
+	zones      *zoneReader
+	secrets    *secretReader
+	signatures *signatureReader
+	memory     *memory
+}
+
+// New returns a Hook that remembers nothing yet.
+func New(c Config) *Hook {
+	return &Hook{
+		cloud: c.Cloud, kube: c.Kube, now: c.Now, cluster: c.ClusterID,
+		zones:      newZoneReader(c.Now, c.ClusterID),
+		secrets:    newSecretReader(c.Now, c.Kube),
+		signatures: newSignatureReader(c.Now, c.Kube),
+		memory:     newMemory(),
+	}
+}
+
+// Customize asks for the pool's Jobs, pods and Nodes, all by one label.
+func (h *Hook) Customize(pool *v1alpha1.SpotInstanceVM) webhook.CustomizeResponse {
+	selector := &metav1.LabelSelector{MatchLabels: map[string]string{
+		v1alpha1.LabelPool: v1alpha1.PoolID(pool.Namespace, pool.Name),
+	}}
+	return webhook.CustomizeResponse{RelatedResources: []webhook.RelatedRule{
+		{APIVersion: "batch/v1", Resource: "jobs", Namespace: pool.Namespace, LabelSelector: selector},
+		{APIVersion: "v1", Resource: "pods", Namespace: pool.Namespace, LabelSelector: selector},
+		{APIVersion: "v1", Resource: "nodes", LabelSelector: selector},
+	}}
+}
+
+// Sync observes the pool, decides, acts within eight seconds, and reports. It fails only if the request makes no sense:
+// whatever the cloud or the user did wrong is in the status it returns.
+func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanceVM]) (webhook.Response, error) {
+	parsed, err := parse(r)
+	if err != nil {
+		return webhook.Response{}, fmt.Errorf("%w: %w", webhook.ErrBadRequest, err)
+	}
+	uid := parsed.pool.UID
+	if !h.memory.enter(uid) {
+		return repeat(parsed.pool), nil
+	}
+	finished := false
+	defer func() { h.memory.leave(uid, finished) }()
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	o, a := h.observe(ctx, parsed)
+	d := decide(o)
+	act := actor{hook: h, observed: o, access: a, specHash: specHash(parsed.pool.Spec)}
+	outcomes := act.run(ctx, d.operations)
+	d = settle(o, d, outcomes)
+	h.announce(ctx, parsed.pool, o, d)
+	finished = d.finalized
+	return render(parsed.pool, o, d), nil
+}
+
+// Finalize deletes all VMs and Nodes of a pool that is being deleted, and lets go once nothing of it is left.
+func (h *Hook) Finalize(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanceVM]) (webhook.Response, error) {
+	r.Finalizing = true
+	return h.Sync(ctx, r)
+}
+
+// repeat answers a call that overlaps another one on the same pool: nothing was observed, so nothing changes.
+func repeat(pool *v1alpha1.SpotInstanceVM) webhook.Response {
+	return webhook.Response{
+		Status: pool.Status, Children: []any{}, ResyncAfterSeconds: time.Second.Seconds(),
+		Log: []slog.Attr{slog.String("phase", string(pool.Status.Phase)), slog.Bool("overlapping", true)},
+	}
+}

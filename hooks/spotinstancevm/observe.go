@@ -1,0 +1,144 @@
+package spotinstancevm
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/bootstrap"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
+)
+
+// Request groups, by the keys of hook version v2.
+const (
+	groupJobs  = "Job.batch/v1"
+	groupPods  = "Pod.v1"
+	groupNodes = "Node.v1"
+)
+
+// request is a decoded sync or finalize call.
+type request struct {
+	pool       *v1alpha1.SpotInstanceVM
+	jobs       []batchv1.Job
+	pods       []corev1.Pod
+	nodes      []corev1.Node
+	finalizing bool
+}
+
+// Metacontroller gives up after 10 seconds. What is left of a call when all has been read is for the mutations.
+const (
+	callTimeout    = 8 * time.Second
+	observeTimeout = 4 * time.Second
+)
+
+// access is what act needs besides the decision.
+type access struct {
+	cloud   gce.Cloud // nil without usable credentials
+	account account
+	join    bootstrap.Join
+}
+
+// parse fails when the request lacks a group, since what was not observed must not be taken for absent.
+func parse(r *webhook.Request[v1alpha1.SpotInstanceVM]) (request, error) {
+	parsed := request{pool: &r.Parent, finalizing: r.Finalizing}
+	var err error
+	if parsed.jobs, err = webhook.Objects[batchv1.Job](r.Related, groupJobs); err != nil {
+		return parsed, err
+	}
+	if parsed.pods, err = webhook.Objects[corev1.Pod](r.Related, groupPods); err != nil {
+		return parsed, err
+	}
+	parsed.nodes, err = webhook.Objects[corev1.Node](r.Related, groupNodes)
+	return parsed, err
+}
+
+// observe reads what decide must know. It never fails: what could not be read is a fact too.
+func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
+	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
+	defer cancel()
+	o := observed{
+		now:        second(h.now()),
+		id:         h.identityOf(r.pool),
+		settings:   settingsOf(r.pool.Spec),
+		generation: r.pool.Generation,
+		finalizing: r.finalizing,
+		edited:     r.pool.Status.ObservedGeneration != 0 && r.pool.Status.ObservedGeneration != r.pool.Generation,
+		demand:     demandOf(r),
+		counted:    r.pool.Status.Preemptions,
+	}
+	o.problems = specProblems(o.id, r.pool, o.settings)
+	var join bootstrap.Join
+	var joinTroubles []problem
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if !r.finalizing {
+			join, joinTroubles = h.joinData(ctx, r.pool)
+		}
+	})
+	var a access
+	listings, trouble := h.readCloud(ctx, r, &o, &a)
+	waiting.Wait()
+	a.join = join
+	if trouble != nil {
+		o.problems = append(o.problems, *trouble)
+	}
+	o.problems = append(o.problems, joinTroubles...)
+	o.problems = append(o.problems, zoneProblems(o)...)
+	assemble(&o, r, listings)
+	return o, a
+}
+
+func (h *Hook) identityOf(pool *v1alpha1.SpotInstanceVM) identity {
+	return identity{cluster: h.cluster, project: pool.Spec.GCP.Project, namespace: pool.Namespace, name: pool.Name, uid: string(pool.UID)}
+}
+
+// demandOf is the number of replicas of training jobs that want a VM. The attempt of a replica that was lost or failed
+// stays listed until its successor exists, so each replica counts once and without gaps.
+func demandOf(r request) int {
+	type replica struct{ job, replica string }
+	wanted := map[replica]bool{}
+	for _, job := range r.jobs {
+		id := replica{job.Labels[v1alpha1.LabelJobUID], job.Labels[v1alpha1.LabelReplica]}
+		if id.job == "" || id.replica == "" || job.DeletionTimestamp != nil || isOver(job) && !r.endedWithVM(job) {
+			continue
+		}
+		wanted[id] = true
+	}
+	return len(wanted)
+}
+
+// isOver tells whether no attempt follows this one, if it ended by itself.
+func isOver(job batchv1.Job) bool {
+	final := job.Annotations[v1alpha1.AnnotationFinalAttempt] == "true"
+	return jobIs(job, batchv1.JobComplete) || final && jobIs(job, batchv1.JobFailed)
+}
+
+// endedWithVM tells whether the attempt's VM was on its way out when it ended, so that the job hook takes the end for a
+// loss, whatever the exit code: trainers trap SIGTERM and exit 0. A VM that leaves later than that had no part in it.
+func (r request) endedWithVM(job batchv1.Job) bool {
+	for _, pod := range r.pods {
+		if owner := metav1.GetControllerOf(&pod); owner == nil || owner.UID != job.UID {
+			continue
+		}
+		for _, entry := range r.pool.Status.ProvisionedInstances {
+			leaves := entry.State == v1alpha1.InstanceStopping || entry.State == v1alpha1.InstanceGone
+			if entry.Name == pod.Spec.NodeName && leaves && entry.Since != nil && entry.Since.Time.Before(endOf(pod).Add(keepEnded)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func jobIs(job batchv1.Job, condition batchv1.JobConditionType) bool {
+	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return c.Type == condition && c.Status == corev1.ConditionTrue
+	})
+}

@@ -1,0 +1,252 @@
+package spotinstancevm
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+)
+
+// resourceGPU is what a Node with its GPUs shows, through NVIDIA's device plugin.
+const resourceGPU = "nvidia.com/gpu"
+
+// assemble puts what status remembers and what was read together, VM by VM.
+func assemble(o *observed, r request, listings map[string]listing) {
+	machines := recall(o.id, r.pool.Status.ProvisionedInstances)
+	o.highest = -1
+	for _, z := range o.zones {
+		found, read := listings[z.name]
+		if !read {
+			continue
+		}
+		for _, instance := range found.instances {
+			takeInstance(*o, machines, instance, specHash(r.pool.Spec))
+		}
+		for _, op := range found.operations {
+			if ordinal, ours := o.id.ordinal(op.Target); ours {
+				o.highest = max(o.highest, ordinal)
+				takeOperation(machines, op, ordinal)
+			}
+		}
+	}
+	takeNodes(o, machines, r.nodes)
+	takePods(o, machines, r.pods)
+	for _, m := range machines {
+		if m.presence == unknown && isRead(*o, m.zone) {
+			m.presence = absent
+		}
+		if m.presence != present {
+			m.gpus = o.settings.gpus // its own label was not read
+		}
+		m.dismissal = dismissalOf(*o, *m)
+		o.machines = append(o.machines, *m)
+	}
+	slices.SortFunc(o.machines, func(a, b machine) int { return a.ordinal - b.ordinal })
+}
+
+// recall are the machines of status. Entries that cannot be VMs of the pool were written by somebody else.
+func recall(id identity, entries []v1alpha1.VMInstanceStatus) map[string]*machine {
+	machines := map[string]*machine{}
+	for _, entry := range entries {
+		ordinal, ours := id.ordinal(entry.Name)
+		if !ours || entry.Zone == "" {
+			continue
+		}
+		m := &machine{
+			name: entry.Name, ordinal: ordinal, zone: entry.Zone, recorded: true,
+			state: entry.State, reason: entry.Reason, since: timeOf(entry.Since), idleSince: timeOf(entry.IdleSince),
+			joined: entry.JoinedCluster, hasNode: entry.NodeName != "",
+			requestID: id.insertID(entry.Name, entry.Zone), operation: entry.Operation,
+			seen: seen{
+				instanceID: entry.InstanceID, model: entry.ProvisioningModel,
+				internalIP: entry.InternalIP, externalIP: entry.ExternalIP, created: timeOf(entry.CreationTime),
+			},
+		}
+		if entry.PreemptionNotice != nil {
+			m.seen.notice, m.seen.noticed = entry.PreemptionNotice.Duration, true
+		}
+		machines[m.name] = m
+	}
+	return machines
+}
+
+func takeInstance(o observed, machines map[string]*machine, i gce.Instance, spec string) {
+	ordinal, ours := o.id.ordinal(i.Name)
+	if !ours || i.Labels[labelPoolUID] != o.id.uid {
+		return
+	}
+	m := machines[i.Name]
+	if m == nil {
+		m = &machine{name: i.Name, ordinal: ordinal, zone: i.Zone}
+		machines[i.Name] = m
+	}
+	if m.presence == present {
+		return // the same name in two zones: the other is taken in when this one is gone
+	}
+	m.presence, m.zone, m.status = present, i.Zone, i.Status
+	m.requestID = o.id.insertID(i.Name, i.Zone)
+	m.oldSpec = i.Labels[labelSpec] != spec
+	m.gpus = gpusOf(i.Labels, o.settings.gpus)
+	m.seen = seen{
+		instanceID: i.ID, model: i.ProvisioningModel, internalIP: i.InternalIP, externalIP: i.ExternalIP,
+		created: second(i.CreationTime), notice: i.PreemptionNotice, noticed: i.ProvisioningModel == gce.ModelSpot,
+	}
+	if i.MaxRunDuration > 0 {
+		m.runsUntil = second(i.CreationTime).Add(i.MaxRunDuration)
+	}
+}
+
+func gpusOf(labels map[string]string, fallback int64) int64 {
+	n, err := strconv.ParseInt(labels[labelGPUs], 10, 64)
+	if err != nil {
+		return fallback
+	}
+	return n
+}
+
+// takeOperation notes what an operation says of its VM. Operations come newest first. One whose VM is known to nobody is
+// news only while it is on its way.
+func takeOperation(machines map[string]*machine, op gce.Operation, ordinal int) {
+	m := machines[op.Target]
+	if m == nil {
+		if op.Type != "insert" || op.Done {
+			return
+		}
+		m = &machine{name: op.Target, ordinal: ordinal, zone: op.Zone}
+		machines[op.Target] = m
+	}
+	if op.Zone != m.zone || isOther(*m, op) {
+		return
+	}
+	if m.seen.instanceID == "" {
+		m.seen.instanceID = op.TargetID
+	}
+	switch op.Type {
+	case "insert":
+		if m.insert == nil {
+			m.insert = &op
+		}
+	case "delete":
+		if m.removal == nil {
+			m.removal = &op
+		}
+		m.stopped = m.stopped || op.Error == nil
+	case "compute.instances.preempted":
+		m.preempted = true
+	case "stop", "compute.instances.deferredDelete", "compute.instances.deferredStop":
+		m.stopped = m.stopped || op.Error == nil
+	}
+}
+
+// isOther tells whether an operation is about another VM of this name.
+func isOther(m machine, op gce.Operation) bool {
+	return m.seen.instanceID != "" && op.TargetID != "" && m.seen.instanceID != op.TargetID
+}
+
+// dismissalOf is why this operator deleted a VM, for a status that has lost it: an older one was written over the one that
+// said so. The request id shows whose delete it is, and GCE's own times whether it came before the VM had joined in time.
+func dismissalOf(o observed, m machine) string {
+	switch {
+	case m.removal == nil || m.removal.RequestID != o.id.deleteID(m.name, m.seen.instanceID, ""):
+		return ""
+	case !m.joined && m.removal.InsertTime.Sub(m.seen.created) > o.settings.joinTimeout:
+		return v1alpha1.VMJoinTimeout
+	default:
+		return v1alpha1.VMNotNeeded
+	}
+}
+
+func takeNodes(o *observed, machines map[string]*machine, nodes []corev1.Node) {
+	for _, n := range nodes {
+		found, ours := nodeOf(o.id, n)
+		if !ours {
+			continue
+		}
+		if ordinal, ok := o.id.ordinal(found.name); ok {
+			o.highest = max(o.highest, ordinal)
+		}
+		if m := machines[found.name]; m != nil && m.zone == found.zone {
+			m.node = &found
+			continue
+		}
+		o.strays = append(o.strays, found)
+	}
+}
+
+// nodeOf is a Node that proves to be of this pool: by the pool's UID, and by the providerID of one of its VMs.
+func nodeOf(id identity, n corev1.Node) (node, bool) {
+	zone, ok := id.zoneOf(n.Spec.ProviderID, n.Name)
+	if !ok || n.Labels[v1alpha1.LabelPoolUID] != id.uid || n.DeletionTimestamp != nil {
+		return node{}, false
+	}
+	found := node{name: n.Name, uid: string(n.UID), zone: zone}
+	for _, c := range n.Status.Conditions {
+		found.ready = found.ready || (c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue)
+	}
+	gpus := n.Status.Allocatable[resourceGPU]
+	found.gpus = gpus.Value()
+	for _, taint := range n.Spec.Taints {
+		found.leaving = found.leaving || taint.Key == v1alpha1.TaintLeaving
+	}
+	return found, true
+}
+
+func takePods(o *observed, machines map[string]*machine, pods []corev1.Pod) {
+	for _, pod := range pods {
+		if pod.Spec.NodeName == "" {
+			continue
+		}
+		if ordinal, ours := o.id.ordinal(pod.Spec.NodeName); ours {
+			o.highest = max(o.highest, ordinal)
+		}
+		m := machines[pod.Spec.NodeName]
+		if m != nil && hasStarted(pod) {
+			m.joined = true // though nobody may have looked at its Node in time
+		}
+		switch {
+		case m == nil:
+		case hasEnded(pod):
+			m.freeAt = later(m.freeAt, endOf(pod).Add(keepEnded))
+		default:
+			m.pods++
+		}
+	}
+}
+
+// endOf is when the last container of an ended pod ended; zero if none has run.
+func endOf(pod corev1.Pod) time.Time {
+	var end time.Time
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.State.Terminated != nil {
+			end = later(end, c.State.Terminated.FinishedAt.Time)
+		}
+	}
+	return end
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// hasStarted tells whether a container of the pod runs or has run.
+func hasStarted(pod corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
+		return c.State.Running != nil || (c.State.Terminated != nil && !c.State.Terminated.StartedAt.IsZero())
+	})
+}
+
+func hasEnded(pod corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// leavingTaint keeps new pods off a Node whose VM is about to go.
+func leavingTaint() corev1.Taint {
+	return corev1.Taint{Key: v1alpha1.TaintLeaving, Effect: corev1.TaintEffectNoSchedule}
+}

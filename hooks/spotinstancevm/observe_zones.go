@@ -1,0 +1,172 @@
+package spotinstancevm
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+)
+
+// readCloud connects and reads all zones, and says in o how far that went.
+func (h *Hook) readCloud(ctx context.Context, r request, o *observed, a *access) (map[string]listing, *problem) {
+	due, swept := h.memory.sweepDue(r.pool.UID, o.now)
+	o.zones = zonesToRead(*o, r, swept)
+	if r.finalizing {
+		return h.readLast(ctx, r, o, a)
+	}
+	var trouble *problem
+	if a.account, trouble = h.accountOf(ctx, r.pool, r.jobs); trouble != nil {
+		return nil, trouble
+	}
+	if a.cloud, trouble = h.connect(ctx, o.id.project, a.account); trouble != nil {
+		return nil, trouble
+	}
+	var waiting sync.WaitGroup
+	if due {
+		waiting.Go(func() { _, _ = h.sweep(ctx, r, *o, a.cloud) })
+	}
+	h.outdateZones(*o, *a, r.pool.Status)
+	listings := h.readZones(ctx, o, *a, needsOperations(*o, r.pool.Status))
+	waiting.Wait()
+	if len(listings) > 0 {
+		h.memory.worked(r.pool.UID, a.account)
+	}
+	return listings, refusedReads(o.zones, a.account)
+}
+
+func (h *Hook) connect(ctx context.Context, project string, a account) (gce.Cloud, *problem) {
+	cloud, err := h.cloud.Connect(ctx, project, a.json)
+	if err != nil {
+		return nil, &problem{
+			condition: v1alpha1.ConditionCredentialsValid, reason: v1alpha1.ReasonCredentialsUnusable,
+			message: a.source + " cannot be used: " + err.Error() + ": name a Secret with a service account key in spec.gcpCredentialsSecretRef",
+		}
+	}
+	return cloud, nil
+}
+
+// readZones reads all zones in parallel and notes in o.zones which could be read.
+func (h *Hook) readZones(ctx context.Context, o *observed, a access, operations bool) map[string]listing {
+	listings := map[string]listing{}
+	var mu sync.Mutex
+	var waiting sync.WaitGroup
+	for i := range o.zones {
+		z := &o.zones[i]
+		waiting.Go(func() {
+			found, err := h.zones.read(ctx, a.cloud, place{account: a.account.hash(), project: o.id.project, zone: z.name}, operations)
+			mu.Lock()
+			defer mu.Unlock()
+			if z.read, z.failure = err == nil, err; err == nil {
+				listings[z.name] = found
+			}
+		})
+	}
+	waiting.Wait()
+	return listings
+}
+
+// outdateZones keeps lists that are older than what status says of their VMs from undoing it.
+func (h *Hook) outdateZones(o observed, a access, status v1alpha1.SpotInstanceVMStatus) {
+	for _, entry := range status.ProvisionedInstances {
+		h.zones.outdate(place{account: a.account.hash(), project: o.id.project, zone: entry.Zone}, timeOf(entry.Since))
+	}
+}
+
+// sweep searches all zones of the project, so that a VM in a zone that nothing names any more is found.
+func (h *Hook) sweep(ctx context.Context, r request, o observed, cloud gce.Cloud) ([]gce.Instance, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	found, err := cloud.AllInstances(ctx, o.id.ownerLabels())
+	if err != nil {
+		h.memory.sweepFailed(r.pool.UID, o.now)
+		return nil, err
+	}
+	var zones []string
+	for _, instance := range found {
+		if !slices.Contains(zones, instance.Zone) {
+			zones = append(zones, instance.Zone)
+		}
+	}
+	h.memory.swept(r.pool.UID, o.now, zones)
+	return found, nil
+}
+
+// zonesToRead are the zones of the spec, then all others that status, a Node or the last sweep names.
+func zonesToRead(o observed, r request, swept []string) []zone {
+	var zones []zone
+	add := func(name string, wanted bool) {
+		known := slices.ContainsFunc(zones, func(z zone) bool { return z.name == name })
+		if known || name == "" {
+			return
+		}
+		z := zone{name: name, wanted: wanted}
+		for _, status := range r.pool.Status.Zones {
+			if status.Zone == name {
+				z.blockedUntil, z.reason = timeOf(status.BlockedUntil), status.Reason
+			}
+		}
+		zones = append(zones, z)
+	}
+	for _, name := range o.settings.zones {
+		add(name, true)
+	}
+	others := slices.Clone(swept)
+	for _, status := range r.pool.Status.Zones {
+		others = append(others, status.Zone)
+	}
+	for _, entry := range r.pool.Status.ProvisionedInstances {
+		others = append(others, entry.Zone)
+	}
+	for _, n := range r.nodes {
+		if found, ok := nodeOf(o.id, n); ok {
+			others = append(others, found.zone)
+		}
+	}
+	slices.Sort(others)
+	for _, name := range others {
+		add(name, false)
+	}
+	return zones
+}
+
+// needsOperations tells whether the zones' operations matter: while the pool is not as it should be, and for an hour
+// after anything happened.
+func needsOperations(o observed, status v1alpha1.SpotInstanceVMStatus) bool {
+	alive := 0
+	for _, entry := range status.ProvisionedInstances {
+		if entry.State != v1alpha1.InstanceGone {
+			alive++
+		}
+		settled := entry.State == v1alpha1.InstanceGone || entry.State == v1alpha1.InstanceReady
+		if !settled || o.now.Sub(timeOf(entry.Since)) < operationsSince {
+			return true
+		}
+	}
+	return o.edited || status.ObservedGeneration == 0 || alive != wanted(o)
+}
+
+// refusedReads is the condition of credentials that may not read, if that is why zones cannot be read.
+func refusedReads(zones []zone, a account) *problem {
+	for _, z := range zones {
+		if gce.KindOf(z.failure) == gce.Forbidden {
+			return &problem{
+				condition: v1alpha1.ConditionCredentialsValid, reason: v1alpha1.ReasonRefusedByGCE,
+				message: a.source + " may not read the project: " + z.failure.Error() + ": grant it roles/compute.instanceAdmin.v1 or use another service account",
+			}
+		}
+	}
+	return nil
+}
+
+// zoneProblems are the zones of the spec that GCE does not know.
+func zoneProblems(o observed) []problem {
+	var problems []problem
+	for i, z := range o.zones {
+		if z.wanted && gce.KindOf(z.failure) == gce.Invalid {
+			problems = append(problems, specProblem(v1alpha1.ReasonZoneUnknown, zoneField(i), "GCE knows no zone "+z.name+": use a zone such as us-central1-a"))
+		}
+	}
+	return problems
+}

@@ -1,0 +1,120 @@
+package spotinstancevm
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+)
+
+// settings is a SpotInstanceVM's spec with all defaults filled in.
+type settings struct {
+	fixed          *int // spec.replicas; nil follows demand
+	minimum        int
+	maximum        int
+	zones          []string // in the order in which they are asked, each once
+	image          string
+	machineType    string
+	diskType       string
+	diskSizeGB     int64
+	gpus           int64
+	accelerator    string // to attach; empty: none, or part of the machine type
+	model          string // gce.ModelSpot or gce.ModelStandard
+	fallback       bool   // asked for, not there yet
+	notice         time.Duration
+	maxRunDuration time.Duration
+	joinTimeout    time.Duration
+	idleTimeout    time.Duration
+	startupScript  string
+	taints         []corev1.Taint
+	nodeLabels     map[string]string
+	networkTags    []string
+	serviceAccount string
+	network        string
+	subnetwork     string
+	externalIP     bool
+}
+
+// The schema's defaults, once more, for objects that were stored before a field existed.
+const (
+	defaultMaximum        = 10
+	defaultDiskSizeGB     = 100
+	defaultMaxRunDuration = 7 * 24 * time.Hour
+	defaultJoinTimeout    = 15 * time.Minute
+	defaultIdleTimeout    = 5 * time.Minute
+)
+
+func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
+	s := settings{
+		minimum:        intOr(spec.MinReplicas, 0),
+		maximum:        intOr(spec.MaxReplicas, defaultMaximum),
+		zones:          zonesOf(spec.GCP),
+		image:          spec.VMImage,
+		machineType:    spec.GCP.MachineType,
+		diskType:       spec.GCP.DiskType,
+		diskSizeGB:     int64(spec.GCP.DiskSizeGB),
+		model:          gce.ModelSpot,
+		fallback:       spec.ProvisioningModel == v1alpha1.ProvisioningSpotWithStandardFallback,
+		maxRunDuration: durationOr(spec.MaxRunDuration, defaultMaxRunDuration),
+		joinTimeout:    durationOr(spec.JoinTimeout, defaultJoinTimeout),
+		idleTimeout:    durationOr(spec.IdleTimeout, defaultIdleTimeout),
+		notice:         durationOr(spec.PreemptionNotice, gce.PreemptionNotice),
+		startupScript:  spec.StartupScript,
+		taints:         spec.Taints,
+		nodeLabels:     spec.NodeLabels,
+		networkTags:    spec.GCP.NetworkTags,
+		serviceAccount: spec.GCP.ServiceAccount,
+		network:        spec.GCP.Network,
+		subnetwork:     spec.GCP.Subnetwork,
+		externalIP:     spec.GCP.ExternalIP == nil || *spec.GCP.ExternalIP,
+	}
+	if spec.Replicas != nil {
+		fixed := int(*spec.Replicas)
+		s.fixed = &fixed
+	}
+	if s.diskSizeGB == 0 {
+		s.diskSizeGB = defaultDiskSizeGB
+	}
+	if s.diskType == "" {
+		s.diskType = gce.DefaultDiskType(s.machineType)
+	}
+	if spec.ProvisioningModel == v1alpha1.ProvisioningStandard {
+		s.model, s.notice = gce.ModelStandard, 0
+	}
+	if spec.GPU != nil {
+		s.gpus = int64(spec.GPU.Count)
+		if gce.AttachesGPUs(s.machineType) {
+			s.accelerator = spec.GPU.Type
+		}
+	}
+	return s
+}
+
+func zonesOf(gcp v1alpha1.GCPConfig) []string {
+	zones := []string{gcp.Zone}
+	for _, zone := range gcp.Zones {
+		if !slices.Contains(zones, zone) {
+			zones = append(zones, zone)
+		}
+	}
+	return zones
+}
+
+// specHash changes with whatever makes a new VM differ from an old one. Join data and sizes of the pool do not.
+func specHash(spec v1alpha1.SpotInstanceVMSpec) string {
+	spec.Replicas, spec.MinReplicas, spec.MaxReplicas = nil, nil, nil
+	spec.JoinTimeout, spec.IdleTimeout = nil, nil
+	spec.KubeadmJoinConfig, spec.GCPCredentialsSecretRef = nil, nil
+	spec.GCP.Zone, spec.GCP.Zones, spec.GCP.Region = "", nil, ""
+	text, err := json.Marshal(spec)
+	if err != nil {
+		// A spec that came as JSON goes as JSON.
+		return strings.Repeat("0", 16)
+	}
+	return v1alpha1.Hash(string(text))[:16]
+}

@@ -1,0 +1,159 @@
+package spotinstancevm_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
+)
+
+// An outage of one zone makes the list over all zones partial. It must not keep VMs of the other zones alive.
+func TestFinalizeDeletesInTheZonesThatAnswer(t *testing.T) {
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB))
+	w.run(20 * time.Second)
+	w.pool.DeletionTimestamp = timestamp(w.clock.Now())
+	cancel := w.gce.When(gcefake.Call{Zone: zoneB}, gcefake.Partial())
+	w.run(2 * time.Minute)
+	require.Empty(t, w.gce.Instances(), "zone %s answers", zoneA)
+	require.False(t, w.sync().Finalized, "zone %s does not", zoneB)
+	require.Contains(t, w.condition(v1alpha1.ConditionReady).Message, zoneB)
+	cancel()
+	w.run(time.Minute)
+	require.True(t, w.sync().Finalized)
+}
+
+// A Secret that the API server did not give just now is no Secret that is gone.
+func TestFinalizeDoesNotLetGoWhileTheSecretIsUnread(t *testing.T) {
+	w := newWorld(t, fixed(1))
+	w.kube.putSecret("default/gcp-credentials", nil, map[string]string{"credentials.json": "key"})
+	w.run(20 * time.Second)
+	w.pool.Status = v1alpha1.SpotInstanceVMStatus{}
+	w.kube.forget(w.vm(0))
+	w.restart()
+	w.pool.DeletionTimestamp = timestamp(w.clock.Now())
+	w.kube.down = true
+	cancel := w.gce.When(gcefake.Call{}, gcefake.Denied("compute.instances.list")) // for the operator's own identity
+	require.False(t, w.sync().Finalized)
+	w.kube.down = false
+	cancel()
+	w.run(time.Minute)
+	require.Empty(t, w.gce.Instances())
+	require.True(t, w.sync().Finalized)
+}
+
+func TestFailingDeletesAreNotHurried(t *testing.T) {
+	w := newWorld(t, fixed(30), func(p *v1alpha1.SpotInstanceVM) { p.Spec.MaxReplicas = new(int32(30)) })
+	w.run(30 * time.Second)
+	require.Len(t, w.gce.Instances(), 30)
+	w.pool.DeletionTimestamp = timestamp(w.clock.Now())
+	cancel := w.gce.When(gcefake.Call{Method: gcefake.Delete}, gcefake.RateLimited(0))
+	w.run(time.Minute)
+	require.LessOrEqual(t, w.gce.Calls()[gcefake.Delete], 13*20, "every five seconds, not five times a second")
+	cancel()
+	w.run(time.Minute)
+	require.True(t, w.sync().Finalized)
+}
+
+func TestDeleteThatIsForbiddenIsTold(t *testing.T) {
+	w := ready(t, 1)
+	w.demand(0)
+	cancel := w.gce.When(gcefake.Call{Method: gcefake.Delete}, gcefake.Denied("compute.instances.delete"))
+	w.run(6 * time.Minute)
+	require.Len(t, w.gce.Instances(), 1)
+	credentials := w.condition(v1alpha1.ConditionCredentialsValid)
+	require.Equal(t, metav1.ConditionFalse, credentials.Status)
+	require.Contains(t, credentials.Message, "delete "+w.vm(0)+" in "+zoneA)
+	require.Contains(t, credentials.Message, "compute.instances.delete")
+	w.settled()
+	cancel()
+	w.run(time.Minute)
+	require.Empty(t, w.gce.Instances())
+	require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionCredentialsValid).Status)
+}
+
+// The other server's list is up to two seconds old: older than what status says of the same VM.
+func TestAnOlderListOfAnotherServerUndoesNothing(t *testing.T) {
+	w := ready(t, 1)
+	other := w.server()
+	w.syncBy(other)
+	require.NoError(t, w.gce.PreemptWithoutNotice(w.vm(0)))
+	w.clock.Advance(time.Second)
+	for range 3 {
+		w.syncBy(w.handler)
+		w.clock.Advance(300 * time.Millisecond)
+		w.syncBy(other)
+		require.Equal(t, v1alpha1.InstanceStopping, w.entry(w.vm(0)).State)
+		w.clock.Advance(300 * time.Millisecond)
+	}
+	require.EqualValues(t, 1, w.pool.Status.Preemptions)
+	w.run(20 * time.Second)
+	require.EqualValues(t, 1, w.pool.Status.Preemptions)
+	require.Equal(t, []string{w.vm(1)}, w.vmNames(), "and the replacement was planned once")
+}
+
+// A VM that training runs on has joined, whatever status forgot.
+func TestWipedStatusWhileANodeIsNotReadyKillsNoTraining(t *testing.T) {
+	w := ready(t, 1)
+	w.train(w.vm(0))
+	w.pods[0].Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
+	w.run(time.Hour)
+	w.kube.setReady(w.vm(0), false)
+	w.pool.Status = v1alpha1.SpotInstanceVMStatus{}
+	w.sync()
+	require.Equal(t, v1alpha1.InstanceNotReady, w.entry(w.vm(0)).State)
+}
+
+// A pod that no eviction moves is looked at from time to time, and the user hears of it.
+func TestAPodThatStaysIsNotEvictedEverySecond(t *testing.T) {
+	w := ready(t, 1)
+	w.demand(0)
+	w.run(5 * time.Minute)
+	w.kube.guarded = true
+	w.kube.bind(corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "guarded", UID: "guarded"}, Spec: corev1.PodSpec{NodeName: w.vm(0)}})
+	w.run(2 * time.Minute)
+	require.LessOrEqual(t, len(w.kube.evicted), 2*12+2)
+	require.NotEmpty(t, w.kube.evicted)
+	require.Contains(t, fmt.Sprint(w.kube.events), "web/guarded")
+	w.kube.guarded = false
+	w.run(time.Minute)
+	require.Empty(t, w.gce.Instances())
+}
+
+// A list that fails now and then must not keep a VM with a dead Node alive.
+func TestUnreadListsDoNotProlongADeadNode(t *testing.T) {
+	w := ready(t, 1)
+	w.kube.setReady(w.vm(0), false)
+	for range 6 {
+		w.run(5 * time.Minute)
+		cancel := w.gce.When(gcefake.Call{Method: gcefake.ListInstances}, gcefake.Down())
+		w.run(15 * time.Second)
+		cancel()
+	}
+	require.NotContains(t, w.vmNames(), w.vm(0))
+}
+
+// GCE may take an insert after the hook has given up waiting for the answer, and the pool may be deleted in between.
+func TestFinalizeWaitsForAnInsertThatComesLate(t *testing.T) {
+	w := newWorld(t, fixed(1))
+	w.sync()
+	cancel := w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Down())
+	w.run(time.Minute)
+	cancel()
+	require.Equal(t, v1alpha1.InstancePlanned, w.entry(w.vm(0)).State)
+	planned := w.pool
+	w.pool.DeletionTimestamp = timestamp(w.clock.Now())
+	require.False(t, w.sync().Finalized)
+	deleting := w.pool
+	w.pool = planned
+	w.sync() // what GCE took late
+	w.pool = deleting
+	w.run(time.Minute)
+	require.Empty(t, w.gce.Instances())
+	require.True(t, w.sync().Finalized)
+}
