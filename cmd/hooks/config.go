@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/url"
+)
+
+// config is what flags and environment say.
+type config struct {
+	listen      string
+	kubeconfig  string
+	gceEndpoint string
+	logLevel    slog.Level
+}
+
+// parseConfig reads flags; KUBECONFIG stands in for --kubeconfig.
+func parseConfig(args []string, env func(string) string) (config, error) {
+	var c config
+	flags := flag.NewFlagSet("hooks", flag.ContinueOnError)
+	flags.StringVar(&c.listen, "listen", ":8080", "host:port to serve hooks, probes and metrics on")
+	flags.StringVar(&c.kubeconfig, "kubeconfig", env("KUBECONFIG"), "kubeconfig file; empty: the ServiceAccount of this pod")
+	flags.StringVar(&c.gceEndpoint, "gce-endpoint", "", "URL of a Compute Engine stand-in, called without authentication; empty: Google")
+	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	if flags.NArg() > 0 {
+		return c, fmt.Errorf("unknown argument %q: the only sub-command is render", flags.Arg(0))
+	}
+	return c, c.validate()
+}
+
+func (c config) validate() error {
+	if c.listen == "" {
+		return errors.New("--listen is empty: give host:port, such as :8080")
+	}
+	if c.gceEndpoint == "" {
+		return nil
+	}
+	if u, err := url.Parse(c.gceEndpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--gce-endpoint %q is not an http URL", c.gceEndpoint)
+	}
+	return nil
+}

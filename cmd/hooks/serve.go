@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/hooks"
+	"github.com/lehuannhatrang/spot-instance-training-operator/hooks/spotinstancejob"
+	"github.com/lehuannhatrang/spot-instance-training-operator/hooks/spotinstancevm"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/kube"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
+)
+
+const (
+	// startTimeout is how long the API server may take to answer at the start; after it the pod restarts.
+	startTimeout = 30 * time.Second
+	// cloudClients bounds the clients kept, one for each project and credentials.
+	cloudClients = 64
+)
+
+// serve wires the hooks and answers calls until ctx ends.
+func serve(ctx context.Context, c config, log *slog.Logger, listener net.Listener) error {
+	api, err := apiClient(c.kubeconfig)
+	if err != nil {
+		return err
+	}
+	server := kube.New(api, time.Now)
+	clusterID, err := awaitClusterID(ctx, log, server)
+	if err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	handler := hooks.Router(hooks.Server{
+		Job: spotinstancejob.Hook{Now: time.Now},
+		VM: spotinstancevm.New(spotinstancevm.Config{
+			Cloud: newConnector(gce.Options{Endpoint: c.gceEndpoint}, registry), Kube: server, Now: time.Now, ClusterID: clusterID,
+		}),
+		Log:      log,
+		Registry: registry,
+	})
+	log.Info("serving", "address", listener.Addr().String(), "clusterID", clusterID)
+	return webhook.Serve(ctx, listener, handler, drain)
+}
+
+func apiClient(kubeconfig string) (kubernetes.Interface, error) {
+	var (
+		c   *rest.Config
+		err error
+	)
+	if kubeconfig == "" {
+		c, err = rest.InClusterConfig()
+	} else {
+		c, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w; outside of a cluster give --kubeconfig", err)
+	}
+	// The hooks make few calls, in bursts of one per VM, and each is bounded by its hook call.
+	c.QPS, c.Burst = 50, 200
+	return kubernetes.NewForConfig(c)
+}
+
+// awaitClusterID asks until the API server answers: after a power cut it may start later than this pod.
+func awaitClusterID(ctx context.Context, log *slog.Logger, server *kube.Client) (id string, err error) {
+	var last error
+	err = wait.PollUntilContextTimeout(ctx, time.Second, startTimeout, true, func(ctx context.Context) (bool, error) {
+		if id, last = server.ClusterID(ctx); last != nil {
+			log.Warn("waiting for the API server", "error", last.Error())
+		}
+		return last == nil, nil
+	})
+	if last != nil {
+		return "", last
+	}
+	return id, err
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// demo runs the story. It returns an error if any part of it did not happen.
+func demo(ctx context.Context, s *screen) error {
+	r, err := start(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer r.lab.Stop()
+	w := newWorld(r.lab, s)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	w.watch(watching, r.namespace)
+	if err := r.applySamples(ctx, s, demoTraining); err != nil {
+		return err
+	}
+	for _, act := range []struct {
+		title string
+		play  func(context.Context, *world) error
+	}{
+		{"Two VMs come up and join; two replicas train; checkpoints are made in turn.", train},
+		{"One VM is preempted. The other replica goes on and is checkpointed while a new VM boots.", preemptOne},
+		{"Both VMs are preempted at once. Nobody is left to checkpoint: both restart from the best checkpoint.", preemptBoth},
+		{"The training completes, and the pool scales to zero.", complete},
+	} {
+		s.print("\n== " + act.title + "\n\n")
+		if err := act.play(ctx, w); err != nil {
+			s.show(nil)
+			s.print("\n" + w.table())
+			return err
+		}
+	}
+	s.show(nil)
+	s.print("\n" + w.table() + "\nTimes count from the preemption's notice. Real VMs take about two minutes to boot and join, real checkpoints\n" +
+		"three to five; here a VM takes 10 s and a checkpoint " + seconds(checkpointTime) + ".\n")
+	return w.check()
+}
+
+// demoTraining is how much training the demo's job needs: enough for two preemptions.
+const demoTraining = 70 * time.Second
+
+const actTime = 90 * time.Second // bounds one step of the story
+
+func train(ctx context.Context, w *world) error {
+	if err := w.bothTrain(ctx); err != nil {
+		return err
+	}
+	return w.await(ctx, actTime, "each replica has a completed checkpoint", func() bool {
+		done := map[string]bool{}
+		for _, c := range w.checkpoints {
+			if !c.completed.IsZero() {
+				done[c.replica] = true
+			}
+		}
+		return len(done) == 2 && !w.inFlight()
+	})
+}
+
+func preemptOne(ctx context.Context, w *world) error {
+	if err := w.preempt("1"); err != nil {
+		return err
+	}
+	return w.bothTrain(ctx)
+}
+
+func preemptBoth(ctx context.Context, w *world) error {
+	// Some training after the recovery, so that the next checkpoint is a better one.
+	before, _ := w.completedNow()
+	if err := w.await(ctx, actTime, "a scheduled checkpoint after the recovery", func() bool {
+		n, _ := w.completed()
+		return n > before && !w.inFlight()
+	}); err != nil {
+		return err
+	}
+	if err := w.preempt("0", "1"); err != nil {
+		return err
+	}
+	return w.bothTrain(ctx)
+}
+
+func complete(ctx context.Context, w *world) error {
+	if err := w.await(ctx, 2*actTime, "the job succeeds", func() bool { return w.job.Status.Phase == v1alpha1.JobSucceeded }); err != nil {
+		return err
+	}
+	return w.await(ctx, actTime, "every VM is deleted", func() bool {
+		return len(w.vms) == 0 && w.pool.Status.Phase == v1alpha1.PoolIdle
+	})
+}
+
+func (w *world) bothTrain(ctx context.Context) error {
+	return w.await(ctx, actTime, "both replicas train, and the job says so", func() bool {
+		return w.podOf("0") != nil && w.podOf("1") != nil && w.job.Status.ActiveReplicas == 2 && !w.recovering()
+	})
+}
+
+func (w *world) recovering() bool {
+	for _, l := range w.losses {
+		if l.training.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) completedNow() (int, time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.completed()
+}
+
+// preempt lets Compute Engine take the VMs of the replicas back.
+func (w *world) preempt(replicas ...string) error {
+	var vms []string
+	now := time.Now()
+	w.update(func() {
+		for _, replica := range replicas {
+			pod := w.podOf(replica)
+			if pod == nil {
+				continue
+			}
+			vms = append(vms, pod.Spec.NodeName)
+			w.losses = append(w.losses, &loss{
+				vm: pod.Spec.NodeName, replica: replica, notice: now, alone: len(replicas) > 1,
+				trained: w.lab.Trainer().Progress(pod), best: w.bestImage(),
+			})
+		}
+	})
+	if len(vms) != len(replicas) {
+		return fmt.Errorf("replicas %v should all train by now", replicas)
+	}
+	for _, vm := range vms {
+		if err := w.lab.GCE().Preempt(vm); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check proves the story: what the table shows must have happened, and in the right way.
+func (w *world) check() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.losses {
+		switch {
+		case l.requested.IsZero():
+			return fmt.Errorf("no VM was requested to replace %s", l.vm)
+		case !l.alone && l.checkpointed.IsZero():
+			return fmt.Errorf("no checkpoint of the survivor was asked for when %s was preempted", l.vm)
+		case l.restored == 0:
+			return fmt.Errorf("replica %s restarted from %s, which holds no training", l.replica, l.image)
+		case !l.alone && l.requested.After(w.checkpointOf(l.image).completed):
+			return fmt.Errorf("the VM to replace %s was requested only after the checkpoint had completed", l.vm)
+		case l.restored < l.best:
+			return fmt.Errorf("replica %s was restored from %s, and a better checkpoint was there", l.replica, l.image)
+		case !l.alone && !w.fresh(l):
+			return fmt.Errorf("replica %s was restored from %s, not from the checkpoint made at its preemption", l.replica, l.image)
+		}
+	}
+	if n := w.job.Status.Preemptions; int(n) != len(w.losses) {
+		return fmt.Errorf("status.preemptions is %d after %d lost replicas", n, len(w.losses))
+	}
+	return nil
+}
+
+// fresh is true if the replica was restored from a checkpoint that was asked for after its preemption.
+func (w *world) fresh(l *loss) bool {
+	return w.checkpointOf(l.image).seen.After(l.notice)
+}
+
+// checkpointOf is the one that made an image; the zero checkpoint if none did.
+func (w *world) checkpointOf(image string) checkpoint {
+	for _, c := range w.checkpoints {
+		if c.image == image {
+			return *c
+		}
+	}
+	return checkpoint{}
+}

@@ -1,0 +1,49 @@
+// Command lab runs this operator on a Kubernetes control plane of its own, on this machine, with nothing but Go: real
+// API server, scheduler and controllers, and stand-ins for Compute Engine, kubelets and the checkpoint agent.
+//
+//	lab demo     a training job loses its VMs and survives, in about two minutes
+//	lab up       the same cluster, left running for you to play with
+//	lab build    only compile what the two need, and the tests: they find it in the cache
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		fmt.Fprintln(os.Stderr, "lab: stopped; nothing is left running")
+		os.Exit(130)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) != 1 {
+		return errors.New("usage: lab demo | lab up | lab build")
+	}
+	switch args[0] {
+	case "demo":
+		return demo(ctx, newScreen(out))
+	case "up":
+		return up(ctx, newScreen(out))
+	case "build":
+		_, err := cluster.Build(ctx, out)
+		return err
+	}
+	return fmt.Errorf("unknown command %q: lab demo | lab up | lab build", args[0])
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
+)
+
+// compressed says which fields of the samples the lab replaces, so that days fit into two minutes. Everything else is
+// applied as it stands in manifests/samples.
+func compressed(training time.Duration) map[string]map[string]any {
+	return map[string]map[string]any{
+		"pool.yaml": {"spec.idleTimeout": "3s"},
+		"job.yaml": {
+			"spec.checkpointConfig.checkpointInterval":                                              "20s",
+			"spec.jobTemplate.spec.template.metadata.annotations|" + cluster.AnnotationTrainSeconds: strconv.Itoa(int(training.Seconds())),
+		},
+	}
+}
+
+// sample reads manifests/samples/<name>, replaces fields of it, and tells what it changed.
+func sample(root, name string, replace map[string]any) (document string, changes []string, err error) {
+	path := filepath.Join(root, "manifests", "samples", name)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", nil, err
+	}
+	var object map[string]any
+	if err := yaml.UnmarshalStrict(data, &object); err != nil {
+		return "", nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	for field, value := range replace {
+		before := set(object, fieldPath(field), value)
+		if before == nil {
+			before = "unset"
+		}
+		changes = append(changes, fmt.Sprintf("%s: %v -> %v", strings.Join(fieldPath(field), "."), before, value))
+	}
+	sort.Strings(changes)
+	out, err := yaml.Marshal(object)
+	return string(out), changes, err
+}
+
+// fieldPath splits at dots; what follows a bar is one key, whatever its dots.
+func fieldPath(field string) []string {
+	path, key, found := strings.Cut(field, "|")
+	parts := strings.Split(path, ".")
+	if found {
+		parts = append(parts, key)
+	}
+	return parts
+}
+
+// set stores value at path, making maps on the way, and returns what was there.
+func set(object map[string]any, path []string, value any) any {
+	for _, key := range path[:len(path)-1] {
+		next, ok := object[key].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			object[key] = next
+		}
+		object = next
+	}
+	last := path[len(path)-1]
+	before := object[last]
+	object[last] = value
+	return before
+}
+
+var (
+	jobs    = v1alpha1.GroupVersion.WithResource("spotinstancejobs")
+	pools   = v1alpha1.GroupVersion.WithResource("spotinstancevms")
+	backups = schema.GroupVersionResource{Group: "migration.dcnlab.com", Version: "v1", Resource: "checkpointbackups"}
+)

@@ -1,0 +1,221 @@
+// Package manifests_test checks that the manifests fit together: that what they name exists, that Metacontroller may
+// only do what the hooks expect, and that the operator may do no more than it has to.
+package manifests_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/hooks"
+)
+
+const (
+	namespace = "spot-instance-training-system"
+	name      = "spot-instance-training-operator"
+)
+
+func TestNamesAreInApplyOrder(t *testing.T) {
+	all := load(t)
+	assert.Equal(t, "Namespace", all.inOrder[0].GetKind(), "kubectl applies files by name: the Namespace must come first")
+	kinds := []string{}
+	for _, object := range all.inOrder {
+		kinds = append(kinds, object.GetKind())
+		if object.GetNamespace() != "" {
+			assert.Contains(t, []string{namespace, "kube-public"}, object.GetNamespace(), object.GetName())
+		}
+	}
+	last := slices.Index(kinds, "CompositeController")
+	assert.NotContains(t, kinds[last:], "Deployment", "Metacontroller should not call before there is someone to answer")
+}
+
+func TestControllersCallTheRoutesOfTheServer(t *testing.T) {
+	all := load(t)
+	var called []string
+	for _, controller := range all.controllers {
+		for stage, hook := range controller.Spec.Hooks {
+			target, err := url.Parse(hook.Webhook.URL)
+			require.NoError(t, err)
+			assert.Equal(t, "http", target.Scheme)
+			assert.Equal(t, all.service.Name+"."+all.service.Namespace+".svc", target.Host)
+			assert.Equal(t, "/"+controller.Metadata["name"]+"/"+stage, target.Path)
+			assert.Equal(t, "v2", hook.Version, "%s: version 1 hides objects of other namespaces and cluster-scoped ones", target.Path)
+			assert.Equal(t, "10s", hook.Webhook.Timeout, "%s: the hooks end their work after 8 s", target.Path)
+			called = append(called, target.Path)
+		}
+	}
+	assert.ElementsMatch(t, served(t), called, "every URL is a route of hooks/router.go, and every route is called")
+}
+
+// served returns the paths that the server answers POST requests on.
+func served(t *testing.T) []string {
+	t.Helper()
+	router := hooks.Router(hooks.Server{Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	var paths []string
+	err := chi.Walk(router.(chi.Routes), func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		if method == http.MethodPost {
+			paths = append(paths, path)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return paths
+}
+
+func TestControllersWatchOurKindsAndNeverChangeAChild(t *testing.T) {
+	children := map[string][]resource{
+		"spotinstancejob": {{"batch/v1", "jobs"}, {"migration.dcnlab.com/v1", "checkpointbackups"}},
+		"spotinstancevm":  nil,
+	}
+	all := load(t)
+	require.Len(t, all.controllers, len(children))
+	for _, controller := range all.controllers {
+		name := controller.Metadata["name"]
+		assert.Equal(t, resource{"training.training.dcnlab.com/v1alpha1", name + "s"}, controller.Spec.ParentResource.resource)
+		assert.FileExists(t, filepath.Join("..", "crds", "training.training.dcnlab.com_"+name+"s.yaml"))
+		assert.True(t, controller.Spec.ParentResource.IgnoreStatusChanges, "%s: or each status that it writes is a reason for another sync", name)
+		assert.True(t, controller.Spec.GenerateSelector, "%s: its kind has no selector in the spec", name)
+		var rules []resource
+		for _, rule := range controller.Spec.ChildResources {
+			assert.Equal(t, "OnDelete", rule.UpdateStrategy.Method, "%s: %s", name, rule.Resource)
+			rules = append(rules, rule.resource)
+		}
+		assert.Equal(t, children[name], rules, name)
+	}
+}
+
+func TestServiceLeadsToTheProbedPort(t *testing.T) {
+	all := load(t)
+	pod := all.deployment.Spec.Template
+	container := pod.Spec.Containers[0]
+	port := all.service.Spec.Ports[0]
+
+	assert.EqualValues(t, 80, port.Port, "the URLs of the controllers name no port")
+	assert.Equal(t, container.Ports[0].Name, port.TargetPort.String())
+	assert.Equal(t, container.Ports[0].Name, container.LivenessProbe.HTTPGet.Port.String())
+	assert.Equal(t, container.Ports[0].Name, container.ReadinessProbe.HTTPGet.Port.String())
+	assert.Equal(t, "/healthz", container.LivenessProbe.HTTPGet.Path)
+	assert.Equal(t, "/readyz", container.ReadinessProbe.HTTPGet.Path)
+	for what, selector := range map[string]map[string]string{
+		"service": all.service.Spec.Selector,
+		"budget":  all.budget.Spec.Selector.MatchLabels,
+		"spread":  pod.Spec.TopologySpreadConstraints[0].LabelSelector.MatchLabels,
+		"replica": all.deployment.Spec.Selector.MatchLabels,
+	} {
+		assert.Equal(t, pod.Labels, selector, what)
+	}
+}
+
+func TestPodsRunRestrictedAndNotOnSpotVMs(t *testing.T) {
+	all := load(t)
+	pod := all.deployment.Spec.Template.Spec
+	require.Len(t, pod.Containers, 1)
+	container := pod.Containers[0]
+
+	assert.EqualValues(t, 2, *all.deployment.Spec.Replicas)
+	assert.True(t, *pod.SecurityContext.RunAsNonRoot)
+	assert.NotZero(t, *pod.SecurityContext.RunAsUser)
+	assert.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, pod.SecurityContext.SeccompProfile.Type)
+	assert.True(t, *container.SecurityContext.ReadOnlyRootFilesystem)
+	assert.False(t, *container.SecurityContext.AllowPrivilegeEscalation)
+	assert.Equal(t, []corev1.Capability{"ALL"}, container.SecurityContext.Capabilities.Drop)
+	assert.NotEmpty(t, container.Resources.Requests.Memory().Value())
+	assert.NotEmpty(t, container.Resources.Limits.Memory().Value())
+	assert.Equal(t, "restricted", all.inOrder[0].GetLabels()["pod-security.kubernetes.io/enforce"])
+
+	required := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	assert.Equal(t, []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+		{Key: v1alpha1.LabelPool, Operator: corev1.NodeSelectorOpDoesNotExist},
+	}}}, required.NodeSelectorTerms)
+}
+
+// The whole permission of the operator, spelled out: widening it means changing this list.
+func TestOperatorMayDoNoMoreThanItHasTo(t *testing.T) {
+	all := load(t)
+	assert.Equal(t, []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{"kube-system"}, Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "patch", "delete"}},
+		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}},
+		{APIGroups: []string{""}, Resources: []string{"pods/eviction"}, Verbs: []string{"create"}},
+		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}},
+	}, all.clusterRoles[name].Rules)
+	assert.Equal(t, []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"cluster-info"}, Verbs: []string{"get"}},
+	}, all.roles["kube-public"].Rules)
+	assert.Len(t, all.roles, 1)
+
+	operator := []rbacv1.Subject{{Kind: "ServiceAccount", Name: name, Namespace: namespace}}
+	require.Len(t, all.clusterRoleBindings, 1)
+	require.Len(t, all.roleBindings, 1)
+	assert.Equal(t, operator, all.clusterRoleBindings[0].Subjects)
+	assert.Equal(t, name, all.clusterRoleBindings[0].RoleRef.Name)
+	assert.Equal(t, operator, all.roleBindings[0].Subjects)
+	assert.Equal(t, name, all.deployment.Spec.Template.Spec.ServiceAccountName)
+}
+
+func TestPeopleSeeAndEditBothKinds(t *testing.T) {
+	all := load(t)
+	for role, want := range map[string]struct{ aggregate, verb string }{
+		"spot-instance-training-view": {"rbac.authorization.k8s.io/aggregate-to-view", "list"},
+		"spot-instance-training-edit": {"rbac.authorization.k8s.io/aggregate-to-edit", "create"},
+	} {
+		clusterRole := all.clusterRoles[role]
+		assert.Equal(t, map[string]string{want.aggregate: "true"}, clusterRole.Labels, role)
+		require.NotEmpty(t, clusterRole.Rules, role)
+		assert.ElementsMatch(t, []string{"spotinstancejobs", "spotinstancevms"}, clusterRole.Rules[0].Resources, role)
+		assert.Contains(t, clusterRole.Rules[0].Verbs, want.verb, role)
+	}
+	assert.Len(t, all.clusterRoles, 3)
+}
+
+func TestNoRuleHasAWildcard(t *testing.T) {
+	for role, clusterRole := range load(t).clusterRoles {
+		for _, rule := range clusterRole.Rules {
+			for _, words := range [][]string{rule.APIGroups, rule.Resources, rule.Verbs} {
+				assert.NotContains(t, words, "*", role)
+			}
+		}
+	}
+}
+
+func TestSamplesNameEachOther(t *testing.T) {
+	type reference struct {
+		Name string `json:"name"`
+	}
+	var pool, job struct {
+		Metadata reference `json:"metadata"`
+		Spec     struct {
+			SpotInstanceVMRef       reference `json:"spotInstanceVMRef"`
+			GCPCredentialsSecretRef reference `json:"gcpCredentialsSecretRef"`
+			KubeadmJoinConfig       struct {
+				TokenSecretRef string `json:"tokenSecretRef"`
+			} `json:"kubeadmJoinConfig"`
+		} `json:"spec"`
+	}
+	require.NoError(t, yaml.Unmarshal(documents(t, "samples/pool.yaml")[0], &pool))
+	require.NoError(t, yaml.Unmarshal(documents(t, "samples/job.yaml")[0], &job))
+	keys := map[string][]string{}
+	for _, document := range documents(t, "samples/secrets.yaml") {
+		secret := decode[corev1.Secret](t, "samples/secrets.yaml", document)
+		for key := range secret.StringData {
+			keys[secret.Name] = append(keys[secret.Name], key)
+		}
+	}
+	assert.Equal(t, pool.Metadata.Name, job.Spec.SpotInstanceVMRef.Name)
+	assert.ElementsMatch(t, []string{"credentials.json"}, keys[pool.Spec.GCPCredentialsSecretRef.Name])
+	assert.ElementsMatch(t, []string{"token", "ca-cert-hash", "control-plane-endpoint"},
+		keys[pool.Spec.KubeadmJoinConfig.TokenSecretRef])
+}
