@@ -1,0 +1,42 @@
+package e2e
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
+)
+
+// What all stories share: the cluster, its recorder, and the judge of the hooks' answers.
+var (
+	lab      *cluster.Cluster
+	recorded *recorder
+	judge    = &trafficJudge{}
+)
+
+func TestMain(m *testing.M) {
+	cluster.Main(m, cluster.Build, cluster.Options{GCE: gcefake.Config{
+		Timings: gcefake.Timings{
+			Provision: 500 * time.Millisecond, Stage: 500 * time.Millisecond, Stockout: time.Second,
+			Delete: time.Second, Stop: 2 * time.Second, Notice: 5 * time.Second,
+		},
+		Zones: []string{zone, secondZone, emptyZone, fullZone, heldZone, lossyZone},
+	}}, &lab)
+}
+
+// install installs the checkpoint agent's kind and the operator, and begins to record, before the first story.
+var install = sync.OnceValue(func() error {
+	// Not a test's context: the operator outlives the story that happens to be first.
+	ctx := context.Background()
+	if err := lab.InstallCheckpointBackups(ctx); err != nil {
+		return err
+	}
+	if err := lab.InstallOperator(ctx, cluster.OperatorOptions{Observe: judge.observe}); err != nil {
+		return err
+	}
+	recorded = record(ctx, lab)
+	return nil
+})
