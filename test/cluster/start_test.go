@@ -48,11 +48,13 @@ func TestStartThatFailsShowsTheEndOfTheLog(t *testing.T) {
 	}
 }
 
-// failing is a control plane whose components note that they were started, say something and end.
+// failing is a control plane whose etcd notes that it was started, says something and ends. The others stay, so that it
+// is always etcd that Start finds dead, and never one that was stopped before it could note its start.
 func failing(t *testing.T, dir, says string) string {
 	t.Helper()
 	path := filepath.Join(dir, "controlplane")
-	script := "#!/bin/sh\necho $1 >> " + filepath.Join(dir, "starts") + "\necho '" + says + "'\nexit 1\n"
+	script := "#!/bin/sh\n[ $1 = etcd ] || exec sleep 60\n" +
+		"echo $1 >> " + filepath.Join(dir, "starts") + "\necho '" + says + "'\nexit 1\n"
 	require.NoError(t, os.WriteFile(path, []byte(script), 0o700))
 	return path
 }
