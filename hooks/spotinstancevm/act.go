@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,11 +36,11 @@ type actor struct {
 func (a actor) run(ctx context.Context, operations []operation) []outcome {
 	operations = operations[:min(len(operations), maxMutations)]
 	outcomes := make([]outcome, len(operations))
-	var waiting sync.WaitGroup
+	calls := make([]func(), len(operations))
 	for i, op := range operations {
-		waiting.Go(func() { outcomes[i] = a.do(ctx, op) })
+		calls[i] = func() { outcomes[i] = a.do(ctx, op) }
 	}
-	waiting.Wait()
+	a.hook.together(calls)
 	return outcomes
 }
 

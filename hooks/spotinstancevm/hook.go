@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,12 +15,15 @@ import (
 
 const writeTimeout = 4 * time.Second // of one operation
 
-// Config is what a Hook is made of. All fields are needed.
+// Config is what a Hook is made of. All fields but Together are needed.
 type Config struct {
 	Cloud     Connector
 	Kube      Kube
 	Now       func() time.Time
 	ClusterID string // UID of Namespace kube-system: keeps apart the VMs of clusters that share a project
+	// Together makes those calls of one sync that need not wait for each other, and returns when all have. Nil makes
+	// them side by side; a simulation makes them in a row, so that the same sync is the same calls in the same order.
+	Together func(calls []func())
 }
 
 // Hook is the hook of SpotInstanceVM. Its methods can be called at any time from any goroutine.
@@ -32,17 +36,30 @@ type Hook struct {
 	secrets    *secretReader
 	signatures *signatureReader
 	memory     *memory
+	together   func([]func())
 }
 
 // New returns a Hook that remembers nothing yet.
 func New(c Config) *Hook {
+	if c.Together == nil {
+		c.Together = sideBySide
+	}
 	return &Hook{
 		cloud: c.Cloud, kube: c.Kube, now: c.Now, cluster: c.ClusterID,
 		zones:      newZoneReader(c.Now, c.ClusterID),
 		secrets:    newSecretReader(c.Now, c.Kube),
 		signatures: newSignatureReader(c.Now, c.Kube),
 		memory:     newMemory(),
+		together:   c.Together,
 	}
+}
+
+func sideBySide(calls []func()) {
+	var waiting sync.WaitGroup
+	for _, call := range calls {
+		waiting.Go(call)
+	}
+	waiting.Wait()
 }
 
 // Customize asks for the pool's Jobs, pods and Nodes, all by one label.

@@ -3,7 +3,6 @@ package spotinstancevm
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -76,15 +75,16 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 	o.problems = specProblems(o.id, r.pool, o.settings)
 	var join bootstrap.Join
 	var joinTroubles []problem
-	var waiting sync.WaitGroup
-	waiting.Go(func() {
-		if !r.finalizing {
-			join, joinTroubles = h.joinData(ctx, r.pool)
-		}
-	})
 	var a access
-	listings, trouble := h.readCloud(ctx, r, &o, &a)
-	waiting.Wait()
+	var listings map[string]listing
+	var trouble *problem
+	readCloud := func() { listings, trouble = h.readCloud(ctx, r, &o, &a) }
+	readJoinData := func() { join, joinTroubles = h.joinData(ctx, r.pool) }
+	if r.finalizing {
+		readCloud()
+	} else {
+		h.together([]func(){readCloud, readJoinData})
+	}
 	a.join = join
 	if trouble != nil {
 		o.problems = append(o.problems, *trouble)

@@ -23,13 +23,14 @@ func (h *Hook) readCloud(ctx context.Context, r request, o *observed, a *access)
 	if a.cloud, trouble = h.connect(ctx, o.id.project, a.account); trouble != nil {
 		return nil, trouble
 	}
-	var waiting sync.WaitGroup
-	if due {
-		waiting.Go(func() { _, _ = h.sweep(ctx, r, *o, a.cloud) })
-	}
 	h.outdateZones(*o, *a, r.pool.Status)
-	listings := h.readZones(ctx, o, *a, needsOperations(*o, r.pool.Status))
-	waiting.Wait()
+	var listings map[string]listing
+	before := *o
+	reads := []func(){func() { listings = h.readZones(ctx, o, *a, needsOperations(before, r.pool.Status)) }}
+	if due {
+		reads = append(reads, func() { _, _ = h.sweep(ctx, r, before, a.cloud) })
+	}
+	h.together(reads)
 	if len(listings) > 0 {
 		h.memory.worked(r.pool.UID, a.account)
 	}
@@ -51,10 +52,10 @@ func (h *Hook) connect(ctx context.Context, project string, a account) (gce.Clou
 func (h *Hook) readZones(ctx context.Context, o *observed, a access, operations bool) map[string]listing {
 	listings := map[string]listing{}
 	var mu sync.Mutex
-	var waiting sync.WaitGroup
+	var reads []func()
 	for i := range o.zones {
 		z := &o.zones[i]
-		waiting.Go(func() {
+		reads = append(reads, func() {
 			found, err := h.zones.read(ctx, a.cloud, place{account: a.account.hash(), project: o.id.project, zone: z.name}, operations)
 			mu.Lock()
 			defer mu.Unlock()
@@ -63,7 +64,7 @@ func (h *Hook) readZones(ctx context.Context, o *observed, a access, operations 
 			}
 		})
 	}
-	waiting.Wait()
+	h.together(reads)
 	return listings
 }
 
