@@ -65,7 +65,7 @@ func (c *Cloud) faultCommand(command story.Command) (string, error) {
 	if len(command.Args) != 2 {
 		return "", fmt.Errorf("line %d: gce %v: write a method and a fault", command.Line, command.Args)
 	}
-	f := &cloudFault{kind: command.Args[1], zone: command.Options["zone"], as: command.Options["as"], left: 1}
+	f := &cloudFault{kind: command.Args[1], zone: zoneOf(command.Options["zone"]), as: command.Options["as"], left: 1}
 	methods, known := cloudMethods(), false
 	if f.method, known = methods[command.Args[0]]; !known {
 		return "", fmt.Errorf("line %d: gce %s: name one of %s", command.Line, command.Args[0], strings.Join(slices.Sorted(maps.Keys(methods)), ", "))
@@ -136,7 +136,14 @@ func misbehave[T any](ctx context.Context, c *Cloud, f *cloudFault, call gcefake
 	if f == nil {
 		return send(ctx)
 	}
-	c.world.fault("gce-"+f.kind, "%s %s%s", call.Method, call.Zone, "/"+call.Name)
+	result, err := suffer(ctx, c, f, call, send)
+	if f.kind != faultFailOperation || err == nil {
+		c.world.fault("gce-"+f.kind, "%s %s/%s", call.Method, call.Zone, call.Name)
+	}
+	return result, err
+}
+
+func suffer[T any](ctx context.Context, c *Cloud, f *cloudFault, call gcefake.Call, send func(context.Context) (T, error)) (T, error) {
 	switch f.kind {
 	case faultHang:
 		return send(expired(ctx))
