@@ -14,6 +14,8 @@ const (
 	// firstBackoff doubles with every failure, up to maxBackoff. It is not below settleTime.
 	firstBackoff = 20 * time.Second
 	maxBackoff   = 10 * time.Minute
+	// mostReplicas is the schema's.
+	mostReplicas = 64
 	// defaultBackoffLimit is that of batch/v1 Job.
 	defaultBackoffLimit = 6
 )
@@ -145,11 +147,12 @@ func (s *survey) chooseSlots() []slot {
 	return kept
 }
 
+// replicas is spec.replicas within the bounds of the schema, which may have been another when the object was stored.
 func (s *survey) replicas() int32 {
 	if s.job.Spec.Replicas == nil {
 		return 2
 	}
-	return *s.job.Spec.Replicas
+	return min(max(*s.job.Spec.Replicas, 1), mostReplicas)
 }
 
 func (s *survey) backoffLimit() int32 {
