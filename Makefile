@@ -52,6 +52,16 @@ test: ## Run all tests: unit, golden, conformance and lab. Ends with how many ra
 	go run ./cmd/lab build
 	$(TOOL) gotestsum --format=pkgname -- -timeout=$(TEST_TIMEOUT) ./...
 
+# How long each fuzz target looks for new cases. Its kept cases run with every test anyway.
+FUZZ_TIME ?= 20s
+
+.PHONY: fuzz
+fuzz: ## Fuzz every hook's requests and the startup script, FUZZ_TIME each.
+	@for package in ./hooks ./internal/bootstrap; do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    echo "== $$target"; go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZ_TIME) -fuzzminimizetime=1x $$package; \
+	  done; done
+
 ##@ Try
 
 .PHONY: demo
@@ -61,6 +71,10 @@ demo: ## Watch a training job survive preemption, on a cluster in this machine.
 .PHONY: lab
 lab: ## Start the same cluster and keep it up.
 	go run ./cmd/lab up
+
+.PHONY: bench
+bench: ## Measure recovery, calls and writes on that cluster: the table of docs/benchmarks.md.
+	go run ./cmd/lab bench
 
 .PHONY: run
 run: ## Run the hook server here.
