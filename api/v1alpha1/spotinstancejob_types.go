@@ -177,7 +177,7 @@ type SpotInstanceJobStatus struct {
 	// +optional
 	LostSeconds int64 `json:"lostSeconds"`
 
-	// When the first pod started.
+	// When the first pod started; after a suspension, the first since.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 

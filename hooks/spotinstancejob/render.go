@@ -58,7 +58,7 @@ func renderStatus(o observed, d decision) v1alpha1.SpotInstanceJobStatus {
 		Preemptions:         max(old.Preemptions, lost.Losses),
 		Checkpoints:         old.Checkpoints,
 		LostSeconds:         max(old.LostSeconds, accounted.LostSeconds),
-		StartTime:           old.StartTime,
+		StartTime:           startOfJob(o, d),
 		CompletionTime:      old.CompletionTime,
 		ObservedGeneration:  o.job.Generation,
 	}
@@ -69,16 +69,26 @@ func renderStatus(o observed, d decision) v1alpha1.SpotInstanceJobStatus {
 		status.JobStatuses = append(status.JobStatuses, renderReplica(o, r))
 	}
 	countCheckpoints(o, &status)
-	for _, a := range o.attempts {
-		if a.started() && (status.StartTime == nil || a.pod.started.Before(status.StartTime.Time)) {
-			status.StartTime = &metav1.Time{Time: a.pod.started}
-		}
-	}
 	if (d.phase == v1alpha1.JobSucceeded || d.phase == v1alpha1.JobFailed) && status.CompletionTime == nil {
 		status.CompletionTime = &metav1.Time{Time: completionOf(o, d)}
 	}
 	status.Conditions = renderConditions(o, d.conditions)
 	return status
+}
+
+// startOfJob is when the first container started. A job that is suspended has none, and begins anew when it is resumed, as
+// in batch/v1: activeDeadlineSeconds counts from it.
+func startOfJob(o observed, d decision) *metav1.Time {
+	if d.phase == v1alpha1.JobSuspended {
+		return nil
+	}
+	start := o.job.Status.StartTime
+	for _, a := range o.attempts {
+		if a.started() && !a.deleting && (start == nil || a.pod.started.Before(start.Time)) {
+			start = &metav1.Time{Time: a.pod.started}
+		}
+	}
+	return start
 }
 
 // completionOf is when the attempt that succeeded did so; a failure is completed when it is noticed.

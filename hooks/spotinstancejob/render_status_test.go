@@ -67,6 +67,23 @@ func TestStatusTellsOneStory(t *testing.T) {
 	assert.Equal(t, status, settled(t, w, 5), "nothing happened")
 }
 
+// TestASuspendedJobHasNotStarted: or the time that it is suspended would count towards activeDeadlineSeconds.
+func TestASuspendedJobHasNotStarted(t *testing.T) {
+	running := given(peers(50 * time.Minute))
+	running.job.Status = settled(t, running, 1)
+	assert.NotNil(t, running.job.Status.StartTime)
+
+	suspended := given()
+	suspended.job.Status, suspended.job.Spec.Suspend = running.job.Status, true
+	suspended.job.Status = settled(t, suspended, 1)
+	assert.Equal(t, v1alpha1.JobSuspended, suspended.job.Status.Phase)
+	assert.Nil(t, suspended.job.Status.StartTime)
+
+	resumed := given(peers(5 * time.Minute))
+	resumed.job.Status = suspended.job.Status
+	assert.True(t, settled(t, resumed, 1).StartTime.Time.Equal(ago(5*time.Minute)))
+}
+
 // TestLongMessagesFit: a condition's message holds 32 KiB, or the API server refuses the whole status.
 func TestLongMessagesFit(t *testing.T) {
 	long := func(_ *batchv1.Job, pod *corev1.Pod) {
