@@ -32,7 +32,7 @@ func conditionsOf(before []metav1.Condition, o observed, d decision) []metav1.Co
 	})
 	for _, c := range now {
 		c.ObservedGeneration = o.generation
-		c.LastTransitionTime = *stamp(o.now)
+		c.LastTransitionTime = *stamp(o.moment())
 		meta.SetStatusCondition(&kept, c)
 	}
 	return kept

@@ -27,13 +27,32 @@ func advance(o observed, m machine) machine {
 		reason = v1alpha1.VMPreempted
 	}
 	if state != m.state {
-		m.state, m.since = state, o.now
+		m.since = o.now
+		if m.seen.instanceID != "" {
+			m.since = o.moment()
+		}
+		m.state = state
 	}
 	m.reason = reason
-	if m.operation != "" && !m.inFlight() && m.presence != unknown {
+	switch {
+	case m.removal != nil && !m.removal.Done:
+		m.operation = m.removal.Name
+	case m.insert != nil && !m.insert.Done:
+		m.operation = m.insert.Name
+	case m.presence != unknown:
 		m.operation = ""
 	}
 	return m
+}
+
+// moment is the time that is written into status for what changes now. Of a pool that is being deleted it is the time of
+// its deletion: each write of its status has Metacontroller call again, soon enough for the call to start from the status
+// before. Two rows of calls that each remember a moment of their own would write over each other without end.
+func (o observed) moment() time.Time {
+	if !o.deletedAt.IsZero() {
+		return o.deletedAt
+	}
+	return o.now
 }
 
 func stateOf(o observed, m machine) (v1alpha1.InstanceState, string) {
@@ -198,7 +217,3 @@ func (m machine) nodeReady() bool {
 	return m.node != nil && m.node.ready && m.joined
 }
 
-// inFlight tells whether GCE is still at work on an operation of ours.
-func (m machine) inFlight() bool {
-	return (m.insert != nil && !m.insert.Done) || (m.removal != nil && !m.removal.Done)
-}

@@ -19,6 +19,7 @@ const (
 // observed is all that decide knows: one pool, at one moment.
 type observed struct {
 	now        time.Time // whole seconds
+	deletedAt  time.Time // when the pool was deleted; zero: it is not being deleted
 	id         identity
 	settings   settings
 	generation int64

@@ -64,6 +64,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 	defer cancel()
 	o := observed{
 		now:        second(h.now()),
+		deletedAt:  timeOf(r.pool.DeletionTimestamp),
 		id:         h.identityOf(r.pool),
 		settings:   settingsOf(r.pool.Spec),
 		generation: r.pool.Generation,

@@ -155,6 +155,8 @@ func dismissalOf(o observed, m machine) string {
 		return ""
 	case !m.joined && m.removal.InsertTime.Sub(m.seen.created) > o.settings.joinTimeout:
 		return v1alpha1.VMJoinTimeout
+	case !o.deletedAt.IsZero() && !m.removal.InsertTime.Before(o.deletedAt):
+		return v1alpha1.VMPoolDeleted
 	default:
 		return v1alpha1.VMNotNeeded
 	}
