@@ -1,6 +1,7 @@
 package spotinstancejob
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -167,10 +168,26 @@ func (s *survey) train() decision {
 		}
 		s.schedule(of, i)
 	}
-	created = append(created, s.firstAttempts()...)
+	first := s.firstAttempts()
 	d := s.conclude(s.trainingPhase())
-	d.attempts = created
+	d.attempts = append(created, first...)
+	d.replicas = s.withNumbers(d.replicas, first)
 	return d
+}
+
+// withNumbers adds the replicas whose first attempt is not observed yet, if they had others before: status alone remembers
+// their numbers then, and the next sync may come before that attempt is seen.
+func (s *survey) withNumbers(replicas []replica, first []newAttempt) []replica {
+	for _, a := range first {
+		if a.attempt > 1 {
+			awaited := attempt{name: jobName(s.job, a.replica, a.attempt)}
+			replicas = append(replicas, replica{
+				number: a.replica, newest: awaited, attempts: a.attempt - 1, phase: string(pending), failures: s.failures(a.replica),
+			})
+		}
+	}
+	slices.SortFunc(replicas, func(a, b replica) int { return cmp.Compare(a.number, b.number) })
+	return replicas
 }
 
 // conclude keeps the attempts of the slots and the backups worth keeping, and reports.

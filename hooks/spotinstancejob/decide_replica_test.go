@@ -229,3 +229,18 @@ func TestAttemptNumbersAreNeverUsedTwice(t *testing.T) {
 	o, d = later.decide(t)
 	assert.Equal(t, "Recovering; keep r0-a1; start r0-a3", told(o, d))
 }
+
+// TestNumbersOutliveAResume has no Job left but status. The next sync may still see none of the new ones.
+func TestNumbersOutliveAResume(t *testing.T) {
+	w := given(aVM("vm-0", v1alpha1.InstanceReady, time.Hour))
+	w.job.Status.JobStatuses = []v1alpha1.JobReplicaStatus{
+		{Name: "r0", Replica: 0, Attempt: 1, Phase: v1alpha1.ReplicaPending},
+		{Name: "r1", Replica: 1, Attempt: 2, Phase: v1alpha1.ReplicaPending, Failures: 1},
+	}
+	for range 3 {
+		o, d := w.decide(t)
+		assert.Equal(t, "Pending; start r0-a2; start r1-a3", told(o, d))
+		w.job.Status = renderStatus(o, d)
+		assert.EqualValues(t, 1, w.job.Status.JobStatuses[1].Failures)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,10 +72,13 @@ func checkDecision(t *testing.T, at string, o observed, d decision) {
 		require.Empty(t, d.attempts, at)
 		return
 	}
-	slots := map[int32]bool{}
+	slots, known := map[int32]bool{}, slices.Clone(d.keepJobs)
+	for _, a := range d.attempts {
+		known = append(known, jobName(o.job, a.replica, a.attempt))
+	}
 	for _, r := range d.replicas {
 		slots[r.number] = true
-		require.Contains(t, d.keepJobs, r.newest.name, at)
+		require.Contains(t, known, r.newest.name, at)
 	}
 	for _, a := range d.attempts {
 		slots[a.replica] = true
