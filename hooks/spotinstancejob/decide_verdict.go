@@ -1,6 +1,7 @@
 package spotinstancejob
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -87,15 +88,23 @@ func (s *survey) remember(a attempt) verdict {
 	return ""
 }
 
-// judgeComplete believes exit 0 only of a pod that nothing pushed: trainers trap SIGTERM and exit 0 on a dying VM.
+// judgeComplete believes exit 0 only of a pod that nothing pushed: trainers trap SIGTERM and exit 0 on a dying VM. Nothing
+// shows that any more when the pod is gone; but a success would have ended the other attempts.
 func (s *survey) judgeComplete(a attempt) verdict {
 	switch {
-	case a.pushed():
+	case a.pushed() || a.pod == nil && s.othersGoOn(a):
 		return lost
 	case !s.hasSettled(a):
 		return ending
 	}
 	return succeeded
+}
+
+// othersGoOn tells whether another attempt of the job has not ended.
+func (s *survey) othersGoOn(a attempt) bool {
+	return slices.ContainsFunc(s.attempts, func(other attempt) bool {
+		return other.name != a.name && !other.deleting && !other.complete && !other.failed
+	})
 }
 
 // judgeFailed blames the training only if nothing pushed its pod, and its VM is still fine in facts newer than its end;

@@ -83,6 +83,7 @@ func TestVerdicts(t *testing.T) {
 		"complete just before the VM was stopping":          {stopping("vm-0", 45*time.Second), parts{completedOn("vm-0", time.Hour, time.Minute)}, "", lost},
 		"complete long before the VM was stopping":          {stopping("vm-0", 10*time.Second), parts{completedOn("vm-0", time.Hour, time.Minute)}, "", succeeded},
 		"complete long before the VM was gone":              {gone("vm-0", 10*time.Second), parts{completedOn("vm-0", time.Hour, time.Minute)}, "", succeeded},
+		"complete, pod not observed, others go on":          {and(ready("vm-0"), anAttempt(1, 1, trains("vm-1", time.Hour))), parts{completedOn("vm-0", time.Hour, time.Minute), noPod}, "", lost},
 		"complete of a deleted pod":                         {ready("vm-0"), parts{completedOn("vm-0", time.Hour, time.Minute), podDeleted(80 * time.Second)}, "", lost},
 		"complete, its pod deleted a while later":           {ready("vm-0"), parts{completedOn("vm-0", time.Hour, time.Minute), podDeleted(10 * time.Second)}, "", succeeded},
 		"complete of a disrupted pod":                       {ready("vm-0"), parts{completedOn("vm-0", time.Hour, time.Minute), disrupted(80 * time.Second)}, "", lost},

@@ -216,4 +216,3 @@ func (m machine) nodeJoined() bool {
 func (m machine) nodeReady() bool {
 	return m.node != nil && m.node.ready && m.joined
 }
-

@@ -266,6 +266,18 @@ func TestExitZeroOnADyingVMIsDemand(t *testing.T) {
 	require.EqualValues(t, 1, w.pool.Status.DesiredReplicas)
 }
 
+// When the pod is gone, nothing shows how it ended but the other replica, which a success would have ended.
+func TestExitZeroOfAPodThatIsGoneIsDemandWhileOthersGoOn(t *testing.T) {
+	for others, desired := range map[int]int32{0: 0, 1: 2} {
+		w := ready(t, 1+others)
+		w.train(w.vm(0))
+		w.completeReplica()
+		w.pods = nil
+		w.sync()
+		require.Equal(t, desired, w.pool.Status.DesiredReplicas)
+	}
+}
+
 func TestAPodThatEndedLongBeforeItsVMLeftIsNoDemand(t *testing.T) {
 	w := ready(t, 1)
 	w.train(w.vm(0))

@@ -122,20 +122,34 @@ func isOver(job batchv1.Job) bool {
 }
 
 // endedWithVM tells whether the attempt's VM was on its way out when it ended, so that the job hook takes the end for a
-// loss, whatever the exit code: trainers trap SIGTERM and exit 0. A VM that leaves later than that had no part in it.
+// loss, whatever the exit code: trainers trap SIGTERM and exit 0. A VM that leaves later than that had no part in it. When
+// the pod is gone, that the other replicas go on tells it: a success would have ended them.
 func (r request) endedWithVM(job batchv1.Job) bool {
-	for _, pod := range r.pods {
-		if owner := metav1.GetControllerOf(&pod); owner == nil || owner.UID != job.UID {
-			continue
-		}
-		for _, entry := range r.pool.Status.ProvisionedInstances {
-			leaves := entry.State == v1alpha1.InstanceStopping || entry.State == v1alpha1.InstanceGone
-			if entry.Name == pod.Spec.NodeName && leaves && entry.Since != nil && entry.Since.Time.Before(endOf(pod).Add(keepEnded)) {
-				return true
-			}
+	pod := r.podOf(job)
+	if pod == nil {
+		return jobIs(job, batchv1.JobComplete) && r.othersGoOn(job)
+	}
+	return slices.ContainsFunc(r.pool.Status.ProvisionedInstances, func(entry v1alpha1.VMInstanceStatus) bool {
+		leaves := entry.State == v1alpha1.InstanceStopping || entry.State == v1alpha1.InstanceGone
+		return entry.Name == pod.Spec.NodeName && leaves && entry.Since != nil && entry.Since.Time.Before(endOf(*pod).Add(keepEnded))
+	})
+}
+
+func (r request) podOf(job batchv1.Job) *corev1.Pod {
+	for i := range r.pods {
+		if owner := metav1.GetControllerOf(&r.pods[i]); owner != nil && owner.UID == job.UID {
+			return &r.pods[i]
 		}
 	}
-	return false
+	return nil
+}
+
+// othersGoOn tells whether an attempt of the same training job has not ended.
+func (r request) othersGoOn(job batchv1.Job) bool {
+	return slices.ContainsFunc(r.jobs, func(other batchv1.Job) bool {
+		return other.UID != job.UID && other.Labels[v1alpha1.LabelJobUID] == job.Labels[v1alpha1.LabelJobUID] &&
+			other.DeletionTimestamp == nil && !jobIs(other, batchv1.JobComplete) && !jobIs(other, batchv1.JobFailed)
+	})
 }
 
 func jobIs(job batchv1.Job, condition batchv1.JobConditionType) bool {

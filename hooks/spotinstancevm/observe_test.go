@@ -31,7 +31,7 @@ func TestDemandCountsReplicasNotAttempts(t *testing.T) {
 		"failed, a successor follows":      {edit: []func(*batchv1.Job){is(batchv1.JobFailed)}, want: 2},
 		"failed for good":                  {edit: []func(*batchv1.Job){is(batchv1.JobFailed), final}, want: 1},
 		"the last attempt, not failed yet": {edit: []func(*batchv1.Job){final}, want: 2},
-		"complete":                         {edit: []func(*batchv1.Job){is(batchv1.JobComplete)}, want: 1},
+		"complete, and the other goes on":  {edit: []func(*batchv1.Job){is(batchv1.JobComplete)}, want: 2},
 		"being deleted":                    {edit: []func(*batchv1.Job){func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{Time: time.Unix(1_700_000_000, 0)} }}, want: 1},
 		"of nobody known":                  {edit: []func(*batchv1.Job){func(j *batchv1.Job) { delete(j.Labels, v1alpha1.LabelReplica) }}, want: 1},
 	} {
