@@ -1,7 +1,6 @@
 package spotinstancejob
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -171,23 +170,7 @@ func (s *survey) train() decision {
 	first := s.firstAttempts()
 	d := s.conclude(s.trainingPhase())
 	d.attempts = append(created, first...)
-	d.replicas = s.withNumbers(d.replicas, first)
 	return d
-}
-
-// withNumbers adds the replicas whose first attempt is not observed yet, if they had others before: status alone remembers
-// their numbers then, and the next sync may come before that attempt is seen.
-func (s *survey) withNumbers(replicas []replica, first []newAttempt) []replica {
-	for _, a := range first {
-		if a.attempt > 1 {
-			awaited := attempt{name: jobName(s.job, a.replica, a.attempt)}
-			replicas = append(replicas, replica{
-				number: a.replica, newest: awaited, attempts: a.attempt - 1, phase: string(pending), failures: s.failures(a.replica),
-			})
-		}
-	}
-	slices.SortFunc(replicas, func(a, b replica) int { return cmp.Compare(a.number, b.number) })
-	return replicas
 }
 
 // conclude keeps the attempts of the slots and the backups worth keeping, and reports.
@@ -200,6 +183,7 @@ func (s *survey) conclude(phase v1alpha1.JobPhase) decision {
 		}
 		d.replicas = append(d.replicas, s.report(of))
 	}
+	d.replicas = s.withRecalled(d.replicas)
 	d.keepBacks = s.retained()
 	d.conditions = s.conditions(phase)
 	if !s.alarm.IsZero() {

@@ -103,19 +103,24 @@ func (s *survey) nextAttempt(replica int32) int32 {
 	return last + 1
 }
 
-// firstAttempts fills the slots that have no attempt at all, lowest number first.
+// firstAttempts fills the slots that have no attempt at all: those that status tells of, then the lowest numbers.
 func (s *survey) firstAttempts() []newAttempt {
 	if s.pool == nil || s.pool.deleting {
 		return nil
 	}
 	var created []newAttempt
-	missing := int(s.replicas()) - len(s.slots)
-	for number := int32(0); missing > 0; number++ {
-		if slices.ContainsFunc(s.slots, func(of slot) bool { return of.replica == number }) {
-			continue
+	add := func(number int32) {
+		taken := slices.ContainsFunc(s.slots, func(of slot) bool { return of.replica == number }) ||
+			slices.ContainsFunc(created, func(a newAttempt) bool { return a.replica == number })
+		if !taken && len(s.slots)+len(created) < int(s.replicas()) {
+			created = append(created, *s.newAttempt(number, s.ledger))
 		}
-		created = append(created, *s.newAttempt(number, s.ledger))
-		missing--
+	}
+	for _, status := range s.job.Status.JobStatuses {
+		add(plausible(status.Replica))
+	}
+	for number := int32(0); len(s.slots)+len(created) < int(s.replicas()); number++ {
+		add(number)
 	}
 	return created
 }

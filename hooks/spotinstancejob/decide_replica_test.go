@@ -230,6 +230,17 @@ func TestAttemptNumbersAreNeverUsedTwice(t *testing.T) {
 	assert.Equal(t, "Recovering; keep r0-a1; start r0-a3", told(o, d))
 }
 
+// TestAResumedReplicaIsTheOneThatWas after its job was scaled: number 0 was let go.
+func TestAResumedReplicaIsTheOneThatWas(t *testing.T) {
+	w := given(aVM("vm-0", v1alpha1.InstanceReady, time.Hour), replicas(3))
+	w.job.Status.JobStatuses = []v1alpha1.JobReplicaStatus{
+		{Name: "r1", Replica: 1, Attempt: 4, Phase: v1alpha1.ReplicaPending},
+		{Name: "r2", Replica: 2, Attempt: 1, Phase: v1alpha1.ReplicaPending},
+	}
+	o, d := w.decide(t)
+	assert.Equal(t, "Pending; start r1-a5; start r2-a2; start r0-a1", told(o, d))
+}
+
 // TestNumbersOutliveAResume has no Job left but status. The next sync may still see none of the new ones.
 func TestNumbersOutliveAResume(t *testing.T) {
 	w := given(aVM("vm-0", v1alpha1.InstanceReady, time.Hour))

@@ -1,7 +1,9 @@
 package spotinstancejob
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -17,6 +19,28 @@ func (s *survey) report(of slot) replica {
 		r.phase = v1alpha1.ReplicaBackingOff
 	}
 	return r
+}
+
+// withRecalled adds the replicas that no Job tells of and status does: nothing else remembers their numbers then, and a sync
+// that comes before their next attempt is seen would use one again.
+func (s *survey) withRecalled(replicas []replica) []replica {
+	for _, status := range s.job.Status.JobStatuses {
+		known := slices.ContainsFunc(replicas, func(r replica) bool { return r.number == status.Replica })
+		if !known && len(replicas) < int(s.replicas()) {
+			replicas = append(replicas, s.recalled(status))
+		}
+	}
+	slices.SortFunc(replicas, func(a, b replica) int { return cmp.Compare(a.number, b.number) })
+	return replicas
+}
+
+// recalled is a replica that nothing but status tells of.
+func (s *survey) recalled(status v1alpha1.JobReplicaStatus) replica {
+	return replica{
+		number: status.Replica, phase: v1alpha1.ReplicaPending,
+		newest: attempt{name: status.Name}, attempts: s.nextAttempt(status.Replica) - 1,
+		failures: s.failures(status.Replica),
+	}
 }
 
 // conditions lists what holds: Ready and SpecValid always, troubles while they last.

@@ -1,8 +1,6 @@
 package spotinstancejob
 
 import (
-	"cmp"
-	"slices"
 	"strconv"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -18,34 +16,18 @@ func (s *survey) suspend() decision {
 	if s.awaitSuspendCheckpoint() {
 		return s.conclude(s.trainingPhase())
 	}
-	stopped := s.remembered()
+	var stopped []replica
+	for _, of := range s.slots {
+		r := s.report(of)
+		if !of.ended() { // one that has ended says so as long as its Job is seen, or its end would be counted again
+			r.phase, r.newest = string(pending), attempt{name: of.newest.name}
+		}
+		stopped = append(stopped, r)
+	}
 	s.slots = nil
 	d := s.conclude(v1alpha1.JobSuspended)
-	d.replicas = stopped
+	d.replicas = s.withRecalled(stopped)
 	return d
-}
-
-// remembered is what status keeps of the replicas: no child is left to do so. One that has ended says so as long as its
-// Job is seen, or its end would be counted again.
-func (s *survey) remembered() []replica {
-	var all []replica
-	for _, of := range s.slots {
-		if of.ended() {
-			all = append(all, s.report(of))
-		}
-	}
-	for _, status := range s.job.Status.JobStatuses {
-		if slices.ContainsFunc(all, func(r replica) bool { return r.number == status.Replica }) {
-			continue
-		}
-		all = append(all, replica{
-			number: status.Replica, phase: v1alpha1.ReplicaPending,
-			newest: attempt{name: status.Name}, attempts: s.nextAttempt(status.Replica) - 1,
-			failures: s.failures(status.Replica),
-		})
-	}
-	slices.SortFunc(all, func(a, b replica) int { return cmp.Compare(a.number, b.number) })
-	return all
 }
 
 // awaitSuspendCheckpoint plans the last checkpoint, unless it would add nothing, and tells whether it is still to come.

@@ -54,7 +54,7 @@ func (s *survey) judge(a attempt) verdict {
 		return lost
 	case a.vm.leaving():
 		return doomed
-	case a.pod.phase == corev1.PodSucceeded || a.pod.phase == corev1.PodFailed:
+	case a.pod.over():
 		return ending
 	case a.pod.phase == corev1.PodRunning && a.started():
 		return running
@@ -125,10 +125,11 @@ func (s *survey) judgeFailed(a attempt) verdict {
 	return failed
 }
 
-// hasSettled is true once the end of the attempt's Job is settleTime old.
+// hasSettled is true once the end of the attempt's Job is settleTime old. A pod that looks as if it had not ended is old
+// news: what came before its end, such as an eviction, is not to be seen yet.
 func (s *survey) hasSettled(a attempt) bool {
 	s.wakeAt(a.ended.Add(settleTime))
-	return s.age(a.ended) >= settleTime
+	return s.age(a.ended) >= settleTime && (a.pod == nil || a.pod.over())
 }
 
 // pushed pods did not end by themselves: they were evicted, deleted, shut down with their Node, or their VM was leaving.
@@ -139,6 +140,10 @@ func (a attempt) pushed() bool {
 		return true
 	}
 	return (a.vm.leaving() || a.vm.state == v1alpha1.InstanceGone) && a.vm.since.Before(settled)
+}
+
+func (p *podFacts) over() bool {
+	return p.phase == corev1.PodSucceeded || p.phase == corev1.PodFailed
 }
 
 func (p *podFacts) deleted() bool { return !p.deletedAt.IsZero() }

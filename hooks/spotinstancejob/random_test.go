@@ -73,8 +73,8 @@ func checkDecision(t *testing.T, at string, o observed, d decision) {
 		return
 	}
 	slots, known := map[int32]bool{}, slices.Clone(d.keepJobs)
-	for _, a := range d.attempts {
-		known = append(known, jobName(o.job, a.replica, a.attempt))
+	for _, status := range o.job.Status.JobStatuses {
+		known = append(known, status.Name)
 	}
 	for _, r := range d.replicas {
 		slots[r.number] = true
