@@ -133,15 +133,18 @@ func zonesToRead(o observed, r request, swept []string) []zone {
 }
 
 // needsOperations tells whether the zones' operations matter: while the pool is not as it should be, and for an hour
-// after anything happened.
+// after a VM has gone. Of a Ready VM they say nothing that its list does not.
 func needsOperations(o observed, status v1alpha1.SpotInstanceVMStatus) bool {
 	alive := 0
 	for _, entry := range status.ProvisionedInstances {
-		if entry.State != v1alpha1.InstanceGone {
+		switch entry.State {
+		case v1alpha1.InstanceReady:
 			alive++
-		}
-		settled := entry.State == v1alpha1.InstanceGone || entry.State == v1alpha1.InstanceReady
-		if !settled || o.now.Sub(timeOf(entry.Since)) < operationsSince {
+		case v1alpha1.InstanceGone:
+			if o.now.Sub(timeOf(entry.Since)) < operationsSince {
+				return true
+			}
+		default:
 			return true
 		}
 	}

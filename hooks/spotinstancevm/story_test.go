@@ -66,7 +66,7 @@ func TestPreemptionIsCountedOnceWhateverHappensToStatus(t *testing.T) {
 	w := newWorld(t, fixed(1))
 	w.run(20 * time.Second)
 	require.NoError(t, w.gce.PreemptWithoutNotice(w.vm(0)))
-	w.run(5 * time.Second)
+	w.run(15 * time.Second)
 	stopping := w.pool.Status
 	require.EqualValues(t, 1, stopping.Preemptions)
 	w.run(30 * time.Second)
