@@ -21,7 +21,7 @@ type agentWorld struct {
 }
 
 func newAgentWorld(t *testing.T) *agentWorld {
-	w := &agentWorld{New(Config{Timing: RealTiming()}), t, map[string]bool{}}
+	w := &agentWorld{New(Config{Timing: RealTiming()}), t, map[string]bool{"control-plane": true}}
 	w.Agent.lives = func(node string) bool { return !w.cutOff[node] }
 	w.Agent.progress = func(pod *corev1.Pod) time.Duration { return w.Clock.Now().Sub(pod.CreationTimestamp.Time) }
 	for _, name := range []string{"vm-0", "vm-1"} {
@@ -47,7 +47,9 @@ func (w *agentWorld) pod(name, node string, phase corev1.PodPhase) {
 // checkpoint asks for one of pod, of so many containers.
 func (w *agentWorld) checkpoint(name, pod string, containers int) {
 	w.Helper()
-	owner := metav1.OwnerReference{Kind: "SpotInstanceJob", Name: "resnet", UID: "job", Controller: new(true)}
+	// Any UID that exists will do: the garbage collector looks for no more, and no hook knows this job.
+	some := w.API.Get(Key{Kind: "Node", Name: "vm-0"})
+	owner := metav1.OwnerReference{Kind: "SpotInstanceJob", Name: "resnet", UID: some.Object.GetUID(), Controller: new(true)}
 	b := &Backup{
 		TypeMeta:   metav1.TypeMeta{Kind: "CheckpointBackup"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name, OwnerReferences: []metav1.OwnerReference{owner}},

@@ -3,13 +3,21 @@
 //
 //	# Why this is told.
 //	pool t4 zones=a,b
-//	job resnet replicas=2 interval=5m
-//	eventually job resnet trains=2
-//	preempt resnet/0
-//	eventually job resnet trains=2
+//	job resnet interval=5m pool=t4 replicas=2
+//	wait job resnet trains=2
+//	preempt resnet/0 notice=none
+//	wait replica resnet/0 attempt=2 phase=Running
 //	status job resnet
 //	----
-//	Running, 2 active, 1 preemption
+//	Running, 2 of 2 active on 2 VMs, 1 preemption
+//	replica 0: attempt 2 Running, from a preemption checkpoint of replica 1
+//	replica 1: attempt 1 Running, from the template
+//
+//	end
+//
+// Commands that only look are performed here, by Look, from a Scene that each world provides; so is what a pool and a job
+// are made of: see PoolOf and JobOf. A story of both worlds waits for all that it then asks about, and never counts what a
+// slow machine does more or less often.
 //
 // A command is a line: its name, arguments, options of the form key=value. What it must print follows after a line of four
 // dashes and ends with an empty line. A command without one may print anything.

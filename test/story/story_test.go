@@ -2,6 +2,9 @@ package story_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -54,4 +57,32 @@ func TestTellPutsWhatHappenedInPlaceOfWhatWasWanted(t *testing.T) {
 	assert.Equal(t, "status\n", told.Commands[2].Want)
 	assert.Equal(t, "Running\n", s.Commands[2].Want, "the story itself stays as it was")
 	assert.Empty(t, told.Commands[0].Want, "it wanted no output")
+}
+
+// A file that is not as String writes it would differ from what is told for its form alone.
+func TestStoriesAreWrittenAsTheyAreTold(t *testing.T) {
+	for _, dir := range []string{"testdata", "../sim/testdata"} {
+		stories, err := story.ReadDir(dir)
+		require.NoError(t, err)
+		require.NotEmpty(t, stories, dir)
+		for _, s := range stories {
+			text, err := os.ReadFile(filepath.Join(dir, s.Name+".story"))
+			require.NoError(t, err)
+			assert.Equal(t, string(text), s.String(), s.Name)
+			assert.NotEmpty(t, s.Comment, "%s does not tell why", s.Name)
+			if dir == "testdata" {
+				assert.Equal(t, "end", lastDeed(s).Name, "%s does not look whether anything is left", s.Name)
+			}
+		}
+	}
+}
+
+// lastDeed is the last command of a story that does more than look.
+func lastDeed(s story.Story) (last story.Command) {
+	for _, c := range s.Commands {
+		if !slices.Contains(story.Looks(), c.Name) {
+			last = c
+		}
+	}
+	return last
 }

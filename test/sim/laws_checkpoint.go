@@ -1,0 +1,146 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// Annotations that the job hook writes; they are part of its protocol with itself.
+const (
+	annotatedStart     = "training.dcnlab.com/container-started-at"
+	annotatedInherited = "training.dcnlab.com/inherited-seconds"
+	annotatedOrigin    = "training.dcnlab.com/restored-from"
+	annotatedGPU       = "training.dcnlab.com/gpu"
+	annotatedLedger    = "training.dcnlab.com/ledger"
+)
+
+// rounding is what a chain of restored attempts may promise too much: the times of objects have whole seconds.
+const rounding = 5 * time.Second
+
+// judgeCheckpoints are the laws best-checkpoint-stays and best-checkpoint-is-used. Best is the checkpoint with most training
+// of those that the hook was shown and may use. How much that is the hook knows only up to the checkpoint's creation; the
+// freeze comes later and adds to it. So an attempt must really have at least as much as the best one's creation promises.
+// Both are lenient when no container can be restored from the best: the hook learns that by trying.
+func (l *Laws) judgeCheckpoints(v *view) {
+	if v.job.DeletionTimestamp != nil {
+		return
+	}
+	var best *Backup
+	for _, b := range v.backups {
+		if v.isUsable(b) && (best == nil || promised(b) > promised(best)) {
+			best = b
+		}
+	}
+	if best == nil || !l.restores(best) {
+		return
+	}
+	if !v.keepsAsGood(best) {
+		l.violate("best-checkpoint-stays", "%s holds %s of training, more than all that stay, and is dropped", best.Name, promised(best))
+	}
+	for _, name := range v.created() {
+		job := v.newJob(name)
+		if has := l.inherited(job); has < promised(best)-rounding {
+			l.violate("best-checkpoint-is-used", "%s starts from %q with %s of training; %s holds %s",
+				name, job.Annotations[annotatedOrigin], has, best.Name, promised(best))
+		}
+	}
+}
+
+// keepsAsGood tells whether the answer names a usable checkpoint with as much training.
+func (v *view) keepsAsGood(best *Backup) bool {
+	for _, b := range v.backups {
+		if v.keeps("CheckpointBackup", b.Name) && promised(b) >= promised(best) && v.isUsable(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// promised is the training that a checkpoint holds at least: its pod's at its creation.
+func promised(b *Backup) time.Duration {
+	progress := secondsOf(b.Annotations[annotatedInherited])
+	if started, err := time.Parse(time.RFC3339, b.Annotations[annotatedStart]); err == nil {
+		progress += max(0, b.CreationTimestamp.Sub(started))
+	}
+	return progress
+}
+
+// isUsable tells whether the hook may restore from a checkpoint, by what it was shown.
+func (v *view) isUsable(b *Backup) bool {
+	if b.Status.Phase != phaseCompleted || b.DeletionTimestamp != nil || len(b.Spec.Containers) == 0 || v.hasFailed(b.Name) {
+		return false
+	}
+	if v.namedPool != nil && v.gpu() != b.Annotations[annotatedGPU] {
+		return false
+	}
+	built := map[string]bool{}
+	for _, image := range b.Status.BuiltImages {
+		built[image.ContainerName] = true
+	}
+	return !slices.ContainsFunc(b.Spec.Containers, func(c BackupContainer) bool { return !built[c.Name] })
+}
+
+// restores tells whether containers can really be restored from a checkpoint.
+func (l *Laws) restores(b *Backup) bool {
+	return !slices.ContainsFunc(b.Spec.Containers, func(c BackupContainer) bool {
+		_, broken, found := l.world.Images.Content(b.image(c))
+		return broken || !found
+	})
+}
+
+// gpu is what the pool's VMs have, as annotations say it.
+func (v *view) gpu() string {
+	if v.namedPool == nil || v.namedPool.Spec.GPU == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s/%d", v.namedPool.Spec.GPU.Type, v.namedPool.Spec.GPU.Count)
+}
+
+// hasFailed tells whether so many attempts could not run from a checkpoint that it is excluded: those that the ledgers
+// count, and those that have ended and may not be counted yet.
+func (v *view) hasFailed(name string) bool {
+	counted, ended := int32(0), int32(0)
+	for _, a := range v.attempts {
+		var ledger struct{ RestoreFailures map[string]int32 }
+		_ = json.Unmarshal([]byte(a.Annotations[annotatedLedger]), &ledger) // what is no ledger counts nothing
+		counted = max(counted, ledger.RestoreFailures[name])
+		late := v.now.Sub(a.CreationTimestamp.Time) >= 15*time.Minute && !a.started()
+		if a.Annotations[annotatedOrigin] == name && (hasEnded(a.Job) || late) {
+			ended++
+		}
+	}
+	return counted+ended >= 2
+}
+
+// inherited is the training that an attempt really starts with. Of an image that is gone nobody knows but its annotation.
+func (l *Laws) inherited(job *batchv1.Job) time.Duration {
+	if job.Annotations[annotatedOrigin] == "" {
+		return 0
+	}
+	least := time.Duration(-1)
+	for _, c := range job.Spec.Template.Spec.Containers {
+		progress, _, found := l.world.Images.Content(c.Image)
+		if !found {
+			progress = secondsOf(job.Annotations[annotatedInherited])
+		}
+		if least < 0 || progress < least {
+			least = progress
+		}
+	}
+	return max(least, 0)
+}
+
+// newJob is a Job that the answer creates.
+func (v *view) newJob(name string) *batchv1.Job {
+	job := &batchv1.Job{}
+	if err := json.Unmarshal(v.children[Key{"Job", v.Parent.Namespace, name}].body, job); err != nil {
+		job.Labels = map[string]string{v1alpha1.LabelReplica: "none: " + err.Error()}
+	}
+	return job
+}

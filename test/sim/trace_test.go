@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const smallTrace = `scheduled_at,status,round_duration_s,us-east1-b,us-east1-c
+2025-10-03T17:00:00.5-07:00,success,85.4,2,0
+2025-10-03T17:10:00.5-07:00,failed,1,,
+2025-10-03T17:20:00.5-07:00,success,85.4,0,3
+2025-10-04T00:30:00.5Z,success,85.4,1,16
+`
+
+func readTrace(text string, zones ...string) (Trace, error) {
+	return ReadTrace("week.csv", strings.NewReader(text), zones)
+}
+
+func TestReadTrace(t *testing.T) {
+	trace, err := readTrace(smallTrace)
+	require.NoError(t, err)
+	assert.Equal(t, Trace{
+		Zones: []string{"us-east1-b", "us-east1-c"},
+		Rows:  []TraceRow{{0, []int{2, 0}}, {20 * time.Minute, []int{0, 3}}, {30 * time.Minute, []int{1, 16}}},
+	}, trace)
+	assert.Equal(t, 40*time.Minute, trace.Lasts())
+	for minute, want := range map[int]int{0: 0, 19: 0, 20: 3, 30: 16, 39: 16, 40: 0, 60: 3, 70: 16} {
+		assert.Equal(t, want, trace.Capacity("us-east1-c", time.Duration(minute)*time.Minute), "minute %d", minute)
+	}
+	assert.InDelta(t, 0.75, trace.Available([]string{"us-east1-b"}, 1, 40*time.Minute), 1e-9)
+	assert.InDelta(t, 0.5, trace.Available(trace.Zones, 3, 40*time.Minute), 1e-9)
+	one, err := readTrace(smallTrace, "us-east1-c")
+	require.NoError(t, err)
+	assert.Equal(t, []int{16}, one.Rows[2].Capacity)
+}
+
+func TestReadTraceSaysWhatIsWrong(t *testing.T) {
+	const header = "scheduled_at,us-east1-b\n"
+	const row = "2025-10-03T17:00:00Z,2\n"
+	for name, c := range map[string]struct {
+		text, want string
+		zones      []string
+	}{
+		"empty":             {"", "week.csv:1: the file is empty: its first line names the columns", nil},
+		"no time":           {"us-east1-b\n", "week.csv:1: column scheduled_at: there is no such column: the file has us-east1-b", nil},
+		"no zone":           {header + row, "week.csv:1: column us-east1-x: there is no such column: the file has scheduled_at, us-east1-b", []string{"us-east1-x"}},
+		"a column too many": {"scheduled_at,note\n" + row, "week.csv:1: column note: this is no zone: name the column after one", nil},
+		"no number":         {header + row + "2025-10-03T17:10:00Z,many\n", `week.csv:3: column us-east1-b: "many" is no whole number from 0: write how many VMs fit`, nil},
+		"negative":          {header + row + "2025-10-03T17:10:00Z,-1\n", `week.csv:3: column us-east1-b: "-1" is no whole number`, nil},
+		"nothing":           {header + row + "2025-10-03T17:10:00Z,\n", `week.csv:3: column us-east1-b: "" is no whole number`, nil},
+		"a local time":      {header + "2025-10-03 17:00,2\n", `week.csv:2: column scheduled_at: "2025-10-03 17:00" is no time: write it as 2025-10-03T17:10:00-07:00`, nil},
+		"twice":             {header + row + row, "week.csv:3: column scheduled_at: 2025-10-03T17:00:00Z is not after the row before it: sort the rows", nil},
+		"a value too few":   {header + row + "2025-10-03T17:10:00Z\n", "week.csv:3: column 1 is the last and the header names 2: give each line one value for each column", nil},
+		"a quote":           {header + `2025-10-03T17:00:00Z,"2"x` + "\n", `week.csv:2: column 24: extraneous or missing " in quoted-field: put quotes around a whole value`, nil},
+		"one row":           {header + row, "week.csv:2: column scheduled_at: 1 rows of 1 zones are no trace: give two rows or more", nil},
+	} {
+		_, err := readTrace(c.text, c.zones...)
+		assert.ErrorContains(t, err, c.want, name)
+	}
+}
+
+func TestSynthesize(t *testing.T) {
+	zones := []string{"us-east1-b", "us-east1-c"}
+	trace := Synthesize(1, zones, 60*24*time.Hour)
+	assert.Equal(t, trace, Synthesize(1, zones, 60*24*time.Hour))
+	assert.NotEqual(t, trace.Rows, Synthesize(2, zones, 60*24*time.Hour).Rows)
+	for _, zone := range zones {
+		available := trace.Available([]string{zone}, 1, trace.Lasts())
+		assert.Greater(t, available, 0.8)
+		assert.Less(t, available, 0.99)
+	}
+	assert.Equal(t, 20*time.Minute, Synthesize(1, zones, 0).Lasts(), "never too short for a trace")
+}
+
+const somePrices = `region,machine_type,on_demand_usd_h,spot_usd_h
+us-east1,a3-highgpu-1g,11,4.5
+us-west1,a3-highgpu-1g,12,6
+us-east1,g2-standard-4,many,
+`
+
+func TestReadPrices(t *testing.T) {
+	prices, err := ReadPrices("prices.csv", strings.NewReader(somePrices), "a3-highgpu-1g")
+	require.NoError(t, err)
+	assert.Equal(t, Prices{"us-east1": {11, 4.5}, "us-west1": {12, 6}}, prices)
+	usd, err := prices.Spot(map[string]time.Duration{"us-east1-b": time.Hour, "us-east1-c": 30 * time.Minute, "us-west1-a": 2 * time.Hour})
+	require.NoError(t, err)
+	assert.InDelta(t, 1.5*4.5+2*6, usd, 1e-9)
+	onDemand, err := prices.OnDemand([]string{"us-west1-a", "us-east1-b"})
+	require.NoError(t, err)
+	assert.InDelta(t, 11, onDemand, 1e-9)
+	_, err = prices.OnDemand([]string{"us-south1-a"})
+	assert.EqualError(t, err, "no price for region us-south1: the file has us-east1, us-west1; add a line for it")
+	_, err = prices.Spot(map[string]time.Duration{"us-south1-a": time.Hour})
+	assert.Error(t, err)
+}
+
+func TestReadPricesSaysWhatIsWrong(t *testing.T) {
+	for machineType, want := range map[string]string{
+		"g2-standard-4": `prices.csv:4: column on_demand_usd_h: "many" is no price: write USD per hour, such as 6.33`,
+		"a4-highgpu-8g": `prices.csv:4: column machine_type: no line up to here is about "a4-highgpu-8g": choose another with --machine-type`,
+	} {
+		_, err := ReadPrices("prices.csv", strings.NewReader(somePrices), machineType)
+		assert.EqualError(t, err, want)
+	}
+	_, err := ReadPrices("prices.csv", strings.NewReader("region\n"), "a3-highgpu-1g")
+	assert.ErrorContains(t, err, "prices.csv:1: column machine_type: there is no such column")
+}

@@ -1,0 +1,26 @@
+# The survivor goes while it is being frozen. Only the time since the best checkpoint is lost.
+agent works duration=2s
+pool pool
+job resnet interval=5s
+wait job resnet checkpoints>=2 trains=2
+preempt resnet/0 notice=none
+wait job resnet phase=Recovering
+preempt resnet/1 notice=none
+wait replica resnet/0 attempt=2 phase=Running
+wait replica resnet/1 attempt=2 phase=Running
+wait job resnet preemptions=2 trains=2
+restored resnet/0
+----
+from the best checkpoint of that moment
+
+restored resnet/1
+----
+from the best checkpoint of that moment
+
+wait pool pool desired=2 listed=2 ready=2 vms=2
+status pool pool
+----
+Ready, 2 of 2 ready, 4 VMs requested so far, 2 preemptions
+zone a: 2 Ready
+
+end
