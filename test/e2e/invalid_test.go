@@ -11,7 +11,7 @@ import (
 )
 
 // madeNothing checks that no child and no VM was ever created in the story.
-func (s *story) madeNothing() {
+func (s *scene) madeNothing() {
 	s.Helper()
 	assert.Empty(s, recorded.past(childJobs, s.namespace), "Jobs")
 	assert.Empty(s, recorded.past(backups, s.namespace), "CheckpointBackups")
@@ -34,7 +34,7 @@ func TestJobThatCannotBeRunSaysWhichFieldAndWhatToDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t)
 			s.newPool()
-			job := s.newJob(withTemplate(c.template, nil))
+			job := s.newJob(withTemplate(c.template))
 
 			s.eventually("a condition tells", job.says(v1alpha1.ConditionSpecValid, metav1.ConditionFalse, v1alpha1.ReasonInvalid, c.says...))
 			s.eventually("Ready tells too", job.says(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSpecInvalid, c.says...))
@@ -128,17 +128,5 @@ func TestExpiredJoinTokenIsNoticedBeforeAVMIsBought(t *testing.T) {
 	s.eventually("a condition tells", pool.says(v1alpha1.ConditionJoinDataValid, metav1.ConditionFalse, v1alpha1.ReasonJoinTokenExpired,
 		"kubeadm token create --print-join-command"))
 	s.stays("no VM is bought", 3*time.Second, func() error { return noVM(s) })
-	s.end()
-}
-
-func TestJobWaitsForAPoolThatDoesNotExistYet(t *testing.T) {
-	s := begin(t)
-	job := s.newJob(withReplicas(1))
-	s.eventually("a condition names the pool", job.says(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPoolNotFound,
-		"spec.spotInstanceVMRef", "l4-pool does not exist", "apply it"))
-	s.madeNothing()
-
-	s.newPool()
-	s.eventually("the replica trains", job.trains(1))
 	s.end()
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/stretchr/testify/require"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +16,7 @@ import (
 
 // jobOf is a SpotInstanceJob of a story.
 type jobOf struct {
-	*story
+	*scene
 	name string
 }
 
@@ -31,7 +30,7 @@ func typed[T any](object *unstructured.Unstructured) T {
 }
 
 // typedAll are all objects of a kind in the story's namespace, by name.
-func typedAll[T any](s *story, k kind) []T {
+func typedAll[T any](s *scene, k kind) []T {
 	var all []T
 	for _, object := range recorded.present(k, s.namespace) {
 		all = append(all, typed[T](object))
@@ -41,7 +40,7 @@ func typedAll[T any](s *story, k kind) []T {
 
 // object is the job as it is now, or nil.
 func (j jobOf) object() *v1alpha1.SpotInstanceJob {
-	for _, job := range typedAll[v1alpha1.SpotInstanceJob](j.story, jobs) {
+	for _, job := range typedAll[v1alpha1.SpotInstanceJob](j.scene, jobs) {
 		if job.Name == j.name {
 			return &job
 		}
@@ -68,41 +67,14 @@ func (j jobOf) replica(n int32) v1alpha1.JobReplicaStatus {
 	return v1alpha1.JobReplicaStatus{}
 }
 
-// children are the child Jobs.
-func (j jobOf) children() []batchv1.Job {
-	job := j.object()
-	if job == nil {
-		return nil
-	}
-	var own []batchv1.Job
-	for _, child := range typedAll[batchv1.Job](j.story, childJobs) {
-		if child.Labels[v1alpha1.LabelJobUID] == string(job.UID) {
-			own = append(own, child)
-		}
-	}
-	return own
-}
-
 // pod is the pod of a child Job, or nil.
 func (j jobOf) pod(attempt string) *corev1.Pod {
-	for _, pod := range typedAll[corev1.Pod](j.story, pods) {
+	for _, pod := range typedAll[corev1.Pod](j.scene, pods) {
 		if owner := metav1.GetControllerOf(&pod); owner != nil && owner.Name == attempt {
 			return &pod
 		}
 	}
 	return nil
-}
-
-// image is what the pod of a child Job was told to run.
-func (j jobOf) image(attempt string) string {
-	j.Helper()
-	for _, c := range recorded.past(childJobs, j.namespace) {
-		if c.object.GetName() == attempt {
-			return typed[batchv1.Job](c.object).Spec.Template.Spec.Containers[0].Image
-		}
-	}
-	require.FailNow(j, "there never was such a Job", attempt)
-	return ""
 }
 
 // trains checks that so many replicas train and no others are wanted.
@@ -111,28 +83,6 @@ func (j jobOf) trains(replicas int32) func() error {
 		status := j.status()
 		ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
 		if status.ActiveReplicas != replicas || status.Phase != v1alpha1.JobRunning || ready == nil || ready.Status != metav1.ConditionTrue {
-			return fmt.Errorf("%s", j.describe())
-		}
-		return nil
-	}
-}
-
-// restarted checks that a replica trains in a later attempt than this one.
-func (j jobOf) restarted(lost v1alpha1.JobReplicaStatus) func() error {
-	return func() error {
-		for _, now := range j.status().JobStatuses {
-			if now.Replica == lost.Replica && now.Attempt > lost.Attempt && now.Phase == v1alpha1.ReplicaRunning {
-				return nil
-			}
-		}
-		return fmt.Errorf("replica %d does not train again: %s", lost.Replica, j.describe())
-	}
-}
-
-// is checks the phase.
-func (j jobOf) is(phase v1alpha1.JobPhase) func() error {
-	return func() error {
-		if j.status().Phase != phase {
 			return fmt.Errorf("%s", j.describe())
 		}
 		return nil

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,11 +11,12 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
 )
 
-// What all stories share: the cluster, its recorder, and the judge of the hooks' answers.
+// What all stories share: the cluster, its recorder, the judge of the hooks' answers, and how many scenes began.
 var (
 	lab      *cluster.Cluster
 	recorded *recorder
 	judge    = &trafficJudge{}
+	scenes   atomic.Int64
 )
 
 func TestMain(m *testing.M) {
@@ -23,7 +25,7 @@ func TestMain(m *testing.M) {
 			Provision: 500 * time.Millisecond, Stage: 500 * time.Millisecond, Stockout: time.Second,
 			Delete: time.Second, Stop: 2 * time.Second, Notice: 5 * time.Second,
 		},
-		Zones: []string{zone, secondZone, emptyZone, fullZone, heldZone, lossyZone},
+		Zones: allZones(),
 	}}, &lab)
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -15,13 +14,13 @@ import (
 
 // poolOf is a SpotInstanceVM of a story.
 type poolOf struct {
-	*story
+	*scene
 	name string
 }
 
 // object is the pool as it is now, or nil.
 func (p poolOf) object() *v1alpha1.SpotInstanceVM {
-	for _, pool := range typedAll[v1alpha1.SpotInstanceVM](p.story, pools) {
+	for _, pool := range typedAll[v1alpha1.SpotInstanceVM](p.scene, pools) {
 		if pool.Name == p.name {
 			return &pool
 		}
@@ -34,16 +33,6 @@ func (p poolOf) status() v1alpha1.SpotInstanceVMStatus {
 		return pool.Status
 	}
 	return v1alpha1.SpotInstanceVMStatus{}
-}
-
-// vm is what status tells of a VM.
-func (p poolOf) vm(name string) v1alpha1.VMInstanceStatus {
-	for _, vm := range p.status().ProvisionedInstances {
-		if vm.Name == name {
-			return vm
-		}
-	}
-	return v1alpha1.VMInstanceStatus{}
 }
 
 // ready checks that so many VMs are wanted and Ready, and that the cloud has no others.
@@ -73,25 +62,17 @@ func (p poolOf) describe() string {
 }
 
 // vms are the VMs that exist in the story's project, oldest first.
-func (s *story) vms() []gcefake.VM {
+func (s *scene) vms() []gcefake.VM {
 	return slices.DeleteFunc(lab.GCE().Instances(), func(vm gcefake.VM) bool { return vm.Project != s.namespace })
 }
 
 // requested are the VMs that were ever asked for, in order.
-func (s *story) requested() []gcefake.Event {
+func (s *scene) requested() []gcefake.Event {
 	return slices.DeleteFunc(recorded.machines(s.namespace), func(e gcefake.Event) bool { return e.Kind != gcefake.Created })
 }
 
-// preempt takes VMs away at the same moment, as GCE does when nobody reads the notice: STOPPING, and then gone.
-func (s *story) preempt(vms ...string) {
-	s.Helper()
-	for _, vm := range vms {
-		require.NoError(s, lab.GCE().PreemptWithoutNotice(vm))
-	}
-}
-
 // nodesOf are the Nodes of all pools of the story.
-func (s *story) nodes() []corev1.Node {
+func (s *scene) nodes() []corev1.Node {
 	var own []corev1.Node
 	for _, object := range recorded.present(nodes, "") {
 		node := typed[corev1.Node](object)
@@ -103,7 +84,7 @@ func (s *story) nodes() []corev1.Node {
 }
 
 // noVM checks that no VM was ever asked for.
-func noVM(s *story) error {
+func noVM(s *scene) error {
 	if asked := s.requested(); len(asked) > 0 {
 		return fmt.Errorf("VM %s was asked for", asked[0].VM.Name)
 	}

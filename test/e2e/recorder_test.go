@@ -122,6 +122,18 @@ func (r *recorder) past(k kind, namespace string) []change {
 	return found
 }
 
+// since are all changes in a namespace from the nth of all on, and where to read on next time.
+func (r *recorder) since(namespace string, n int) (found []change, next int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.changes[n:] {
+		if c.object.GetNamespace() == namespace {
+			found = append(found, c)
+		}
+	}
+	return found, len(r.changes)
+}
+
 // machines are the events of a project's VMs, in the order in which they happened.
 func (r *recorder) machines(project string) []gcefake.Event {
 	r.mu.Lock()

@@ -10,7 +10,7 @@ import (
 )
 
 // tell prints what is known of a story that failed.
-func (s *story) tell() {
+func (s *scene) tell() {
 	if !s.Failed() {
 		return
 	}
@@ -41,7 +41,7 @@ func (s *story) tell() {
 }
 
 // hookLog is the last lines of the hooks' log that name the story's namespace.
-func (s *story) hookLog(most int) string {
+func (s *scene) hookLog(most int) string {
 	data, err := os.ReadFile(lab.Hooks().LogPath())
 	if err != nil {
 		return err.Error()

@@ -1,0 +1,30 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// zoneSets is how many scenes can begin while one goes on, so that each has zones of its own.
+const zoneSets = 100
+
+// zonesOf are the zones of the nth scene: a, b and c of one region, w of another. What a story does to its zones is none of
+// the others' business.
+func zonesOf(n int) map[string]string {
+	zones := map[string]string{}
+	for _, short := range []string{"a", "b", "c"} {
+		zones[short] = fmt.Sprintf("lab-central%d-%s", n%zoneSets, short)
+	}
+	zones["w"] = fmt.Sprintf("lab-west%d-b", n%zoneSets)
+	return zones
+}
+
+// allZones are those of all scenes, and the one that the original operator's manifest names.
+func allZones() []string {
+	all := []string{"us-central1-a"}
+	for n := range zoneSets {
+		all = slices.AppendSeq(all, maps.Values(zonesOf(n)))
+	}
+	return slices.Sorted(slices.Values(all))
+}
