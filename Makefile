@@ -52,6 +52,18 @@ test: ## Run all tests: unit, golden, conformance and lab. Ends with how many ra
 	go run ./cmd/lab build
 	$(TOOL) gotestsum --format=pkgname -- -timeout=$(TEST_TIMEOUT) ./...
 
+# Worlds that make sim explores, from SIM_FIRST on.
+SIM_SEEDS ?= 1000
+SIM_FIRST ?= 1
+
+.PHONY: sim
+sim: ## Explore SIM_SEEDS simulated worlds, with every kind of fault.
+	go test ./test/sim -run='^TestSeeds$$' -count=1 -v -timeout=1h -first=$(SIM_FIRST) -seeds=$(SIM_SEEDS)
+
+.PHONY: sim-long
+sim-long: ## Explore 100 simulated worlds of seven days each.
+	go test ./test/sim -run='^TestSeeds$$' -count=1 -v -timeout=4h -first=$(SIM_FIRST) -seeds=100 -days=7
+
 # How long each fuzz target looks for new cases. Its kept cases run with every test anyway.
 FUZZ_TIME ?= 20s
 

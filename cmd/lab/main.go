@@ -4,6 +4,8 @@
 //	lab demo     a training job loses its VMs and survives, in about two minutes
 //	lab up       the same cluster, left running for you to play with
 //	lab build    only compile what the two need, and the tests: they find it in the cache
+//	lab bench    measure recovery, and what the operator asks of its surroundings, in half an hour
+//	lab simulate compare ways to train on spot VMs, on a trace of their capacity: days in seconds
 package main
 
 import (
@@ -33,8 +35,14 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "bench" {
+		return measure(ctx, args[1:], out)
+	}
+	if len(args) > 0 && args[0] == "simulate" {
+		return simulate(ctx, args[1:], out)
+	}
 	if len(args) != 1 {
-		return errors.New("usage: lab demo | lab up | lab build")
+		return errors.New("usage: lab demo | lab up | lab build | lab bench [--json FILE] [--only SCENARIO,...] [--runs N] | lab simulate [--help]")
 	}
 	switch args[0] {
 	case "demo":
@@ -45,5 +53,5 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		_, err := cluster.Build(ctx, out)
 		return err
 	}
-	return fmt.Errorf("unknown command %q: lab demo | lab up | lab build", args[0])
+	return fmt.Errorf("unknown command %q: lab demo | lab up | lab build | lab bench | lab simulate", args[0])
 }
