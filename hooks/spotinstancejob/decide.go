@@ -167,9 +167,9 @@ func (s *survey) train() decision {
 		}
 		s.schedule(of, i)
 	}
-	first := s.firstAttempts()
+	created = append(created, s.firstAttempts()...)
 	d := s.conclude(s.trainingPhase())
-	d.attempts = append(created, first...)
+	d.attempts = created
 	return d
 }
 

@@ -80,8 +80,8 @@ func (s *survey) remember(a attempt) verdict {
 		return restoreFailed
 	case (past == v1alpha1.ReplicaFailed || past == v1alpha1.ReplicaBackingOff) && a.failed:
 		return failed
-	case past == v1alpha1.ReplicaLost && (a.complete || a.failed):
-		return lost
+	case past == v1alpha1.ReplicaLost && (a.complete || a.failed || a.pod == nil):
+		return lost // its pod may be collected before its Job has noticed
 	case (past == v1alpha1.ReplicaDoomed || replaced) && a.complete && a.pod == nil:
 		return lost // it exited 0 on a dying VM, and nothing is left to show it
 	}

@@ -62,7 +62,8 @@ func TestVerdicts(t *testing.T) {
 		past string // phase that status gives this attempt; "" when status does not know it
 		want verdict
 	}{
-		"no pod yet":                           {ready("vm-0"), parts{noPod}, "", pending},
+		"no pod yet": {ready("vm-0"), parts{noPod}, "", pending},
+		"no pod any more, and the Job has not noticed": {gone("vm-0", time.Minute), parts{noPod}, v1alpha1.ReplicaLost, lost},
 		"no node yet":                          {ready("vm-0"), nil, "", pending},
 		"container not started":                {ready("vm-0"), parts{notStarted(time.Hour)}, "", starting},
 		"running":                              {ready("vm-0"), parts{trains("vm-0", time.Hour)}, "", running},

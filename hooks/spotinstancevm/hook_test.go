@@ -73,3 +73,22 @@ func TestFinalize(t *testing.T) {
 	require.Empty(t, w.kube.listNodes())
 	require.True(t, w.sync().Finalized)
 }
+
+// A call that starts from the status before the last must write the same, or two rows of such calls never end.
+func TestFinalizeSaysTheSameFromAnOlderStatus(t *testing.T) {
+	w := newWorld(t, fixed(2))
+	w.run(20 * time.Second)
+	before := w.pool.Status
+	w.pool.DeletionTimestamp = timestamp(w.clock.Now())
+	w.sync()
+	for range 4 {
+		w.clock.Advance(2 * time.Second)
+		w.sync()
+		newer := w.pool.Status
+		w.pool.Status = before
+		w.sync()
+		require.Equal(t, newer, w.pool.Status)
+	}
+	require.Len(t, w.pool.Status.ProvisionedInstances, 2)
+	require.Equal(t, v1alpha1.InstanceGone, w.pool.Status.ProvisionedInstances[0].State)
+}

@@ -70,15 +70,3 @@ func (b *Backup) DeepCopyObject() runtime.Object {
 	}
 	return &c
 }
-
-// images are the images to run, with the registry's host, by container.
-func (b *Backup) images() map[string]string {
-	images := map[string]string{}
-	for _, c := range b.Spec.Containers {
-		images[c.Name] = c.Image
-		if b.Spec.Registry != nil {
-			images[c.Name] = b.Spec.Registry.URL + "/" + c.Image
-		}
-	}
-	return images
-}

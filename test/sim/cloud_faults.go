@@ -66,7 +66,8 @@ func (c *Cloud) faultCommand(command story.Command) (string, error) {
 		return "", fmt.Errorf("line %d: gce %v: write a method and a fault", command.Line, command.Args)
 	}
 	f := &cloudFault{kind: command.Args[1], zone: zoneOf(command.Options["zone"]), as: command.Options["as"], left: 1}
-	methods, known := cloudMethods(), false
+	methods := cloudMethods()
+	var known bool
 	if f.method, known = methods[command.Args[0]]; !known {
 		return "", fmt.Errorf("line %d: gce %s: name one of %s", command.Line, command.Args[0], strings.Join(slices.Sorted(maps.Keys(methods)), ", "))
 	}

@@ -50,7 +50,7 @@ func requestID(name string) string {
 func do(t *testing.T, w *World, line string) {
 	t.Helper()
 	c := story.Command{Name: "gce", Options: map[string]string{}}
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		if key, value, is := strings.Cut(word, "="); is {
 			c.Options[key] = value
 			continue

@@ -61,7 +61,7 @@ var composites = sync.OnceValues(func() ([]composite, error) {
 		return nil, fmt.Errorf("read the CompositeControllers: %w", err)
 	}
 	var all []composite
-	for _, document := range strings.Split(string(data), "\n---\n") {
+	for document := range strings.SplitSeq(string(data), "\n---\n") {
 		c, err := compositeOf([]byte(document))
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -101,7 +102,7 @@ func (u *users) remember(change Change) {
 	if change.Old == nil {
 		return
 	}
-	kept := append(u.past[r.Key], change.Old.Object)
+	kept := slices.Concat(u.past[r.Key], []Object{change.Old.Object})
 	u.past[r.Key] = kept[max(0, len(kept)-pastKept):]
 }
 
