@@ -95,7 +95,7 @@ func (s *survey) exceedsBest(a attempt) bool {
 	if a.progress(s.now) > s.best.progress {
 		return true
 	}
-	s.wakeAt(a.pod.started.Add(s.best.progress - a.inherited + time.Second))
+	s.wakeAt(a.pod.started.Add(s.best.progress - a.inherited + time.Millisecond))
 	return false
 }
 

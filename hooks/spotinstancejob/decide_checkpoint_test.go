@@ -38,7 +38,7 @@ func TestCheckpointSchedule(t *testing.T) {
 		},
 		"none of a pod that holds less than the best": {
 			given: []fact{alone, train(time.Hour), aCheckpoint("best", 1, 1, time.Hour, 61*time.Minute, done(50*time.Minute))},
-			want:  "Running; keep r0-a1; resync 1m1s",
+			want:  "Running; keep r0-a1; resync 1m0.001s",
 		},
 		"none on a doomed VM": {
 			given: []fact{replicas(1), aVM("vm-0", v1alpha1.InstanceNotReady, time.Second), train(time.Hour), noRescue},

@@ -88,11 +88,10 @@ func (s *survey) remember(a attempt) verdict {
 	return ""
 }
 
-// judgeComplete believes exit 0 only of a pod that nothing pushed: trainers trap SIGTERM and exit 0 on a dying VM. Nothing
-// shows that any more when the pod is gone; but a success would have ended the other attempts.
+// judgeComplete believes exit 0 only of a pod that nothing pushed: trainers trap SIGTERM and exit 0 on a dying VM.
 func (s *survey) judgeComplete(a attempt) verdict {
 	switch {
-	case a.pushed() || a.pod == nil && s.othersGoOn(a):
+	case a.pushed() || a.pod == nil && s.isDoubtful(a):
 		return lost
 	case !s.hasSettled(a):
 		return ending
@@ -100,10 +99,12 @@ func (s *survey) judgeComplete(a attempt) verdict {
 	return succeeded
 }
 
-// othersGoOn tells whether another attempt of the job has not ended.
-func (s *survey) othersGoOn(a attempt) bool {
-	return slices.ContainsFunc(s.attempts, func(other attempt) bool {
-		return other.name != a.name && !other.deleting && !other.complete && !other.failed
+// isDoubtful is true of exit 0 when its pod is gone, which would show what pushed it, and the VM it ran on, as far as status
+// remembers, is not well; or when another attempt is there: a success would have ended it. Training its last part again
+// costs less than to end it too early.
+func (s *survey) isDoubtful(a attempt) bool {
+	return !a.vm.fine() && !a.vm.unneeded || slices.ContainsFunc(s.attempts, func(other attempt) bool {
+		return other.name != a.name && !other.deleting
 	})
 }
 

@@ -164,3 +164,28 @@ func TestEndOfTraining(t *testing.T) {
 		})
 	}
 }
+
+// TestCompleteWithoutAPod: what pushed it, if anything did, is not to be seen any more. Status remembers where it ran.
+func TestCompleteWithoutAPod(t *testing.T) {
+	unneeded := func(w *world) { w.pool.Status.ProvisionedInstances[0].Reason = v1alpha1.VMNotNeeded }
+	for name, c := range map[string]struct {
+		vm   fact
+		want verdict
+	}{
+		"its VM is Ready":                   {ready("vm-0"), succeeded},
+		"its VM is forgotten":               {ready("vm-1"), succeeded},
+		"its VM is stopping":                {stopping("vm-0", time.Second), lost},
+		"its VM is gone":                    {gone("vm-0", time.Second), lost},
+		"its VM is gone, since it was idle": {and(gone("vm-0", time.Second), unneeded), succeeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := given(c.vm, anAttempt(0, 1, completedOn("vm-0", time.Hour, time.Minute), noPod), status(0, 1, v1alpha1.ReplicaRunning, 0))
+			w.job.Status.JobStatuses[0].NodeName = "vm-0"
+			o, d := w.decide(t)
+			require.Equal(t, c.want, surveyOf(o).verdicts[o.attempts[0].name])
+			if c.want == succeeded {
+				require.Equal(t, "vm-0", renderStatus(o, d).JobStatuses[0].NodeName, "it is remembered")
+			}
+		})
+	}
+}

@@ -33,8 +33,9 @@ type poolFacts struct {
 
 // vm is one entry of the pool's status.
 type vm struct {
-	state v1alpha1.InstanceState
-	since time.Time
+	state    v1alpha1.InstanceState
+	since    time.Time
+	unneeded bool // it goes, or is gone, because nothing ran on it any more
 }
 
 // attempt is one child Job and its pod.
@@ -56,8 +57,9 @@ type attempt struct {
 	gpu          string            // that images were made on
 
 	previous string    // phase that status had for this very attempt
+	node     string    // of its pod, or the one in status when there is no pod
 	pod      *podFacts // nil: none observed
-	vm       vm        // of the pod's node; zero when the pool does not list it
+	vm       vm        // of the pod's node, or the one in status when there is no pod; zero when the pool does not list it
 }
 
 // podFacts is what matters of a pod.

@@ -53,8 +53,9 @@ func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) 
 		}
 		if pod := podOf[string(job.UID)]; pod != nil {
 			a.pod = observePod(pod)
-			a.vm = o.pool.vm(a.pod.node)
+			a.node = a.pod.node
 		}
+		a.vm = o.pool.vm(a.node)
 		o.attempts = append(o.attempts, a)
 		o.ledger = o.ledger.merge(parseLedger(job.Annotations[annotationLedger]))
 	}
@@ -94,7 +95,9 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		}
 	}
 	for _, instance := range pool.Status.ProvisionedInstances {
-		facts.vms[instance.Name] = vm{state: instance.State, since: timeOf(instance.Since)}
+		facts.vms[instance.Name] = vm{
+			state: instance.State, since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded,
+		}
 	}
 	return facts
 }
@@ -162,7 +165,7 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 	}
 	for _, s := range statuses {
 		if s.Name == a.name {
-			a.previous = s.Phase
+			a.previous, a.node = s.Phase, s.NodeName
 		}
 	}
 	return a

@@ -104,10 +104,7 @@ func completionOf(o observed, d decision) time.Time {
 func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 	status := v1alpha1.JobReplicaStatus{
 		Name: r.newest.name, Replica: r.number, Attempt: r.attempts, Phase: r.phase,
-		RestoredFrom: r.newest.image, Failures: r.failures,
-	}
-	if r.newest.pod != nil {
-		status.NodeName = r.newest.pod.node
+		RestoredFrom: r.newest.image, Failures: r.failures, NodeName: r.newest.node,
 	}
 	for _, old := range o.job.Status.JobStatuses {
 		if old.Replica == r.number {

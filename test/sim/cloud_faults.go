@@ -23,6 +23,7 @@ const (
 	faultDelay         = "delay"              // hangs, and takes effect 5 to 30 s later
 	faultDuplicate     = "duplicate"          // is sent twice
 	faultPartial       = "partial"            // a list that says that a zone is missing
+	faultLate          = "late"               // a list that lacks the VMs whose insert is under way
 	faultFailOperation = "fail-operation"     // an insert that is taken and fails late
 	faultStockoutNow   = "stockout-now"       // an insert that is refused for want of capacity
 	faultDenied        = "denied"             // 403
@@ -49,8 +50,11 @@ func cloudMethods() map[string]gcefake.Method {
 // faultsOf are the faults that calls of a method can have.
 func faultsOf(method gcefake.Method) []string {
 	faults := []string{faultLose, faultUnavailable, faultRateLimit, faultHang, faultDenied}
-	if !isMutation(method) {
+	switch method {
+	case gcefake.ListOperations:
 		return append(faults, faultPartial)
+	case gcefake.ListInstances, gcefake.ListAllInstances:
+		return append(faults, faultPartial, faultLate)
 	}
 	faults = append(faults, faultDelay, faultDuplicate)
 	if method == gcefake.Insert {
@@ -155,10 +159,28 @@ func suffer[T any](ctx context.Context, c *Cloud, f *cloudFault, call gcefake.Ca
 	case faultDuplicate:
 		_, _ = send(ctx)
 		return send(ctx)
+	case faultLate:
+		result, err := send(ctx)
+		return withoutNew(c, result), err
 	}
 	cancel := c.world.GCE.Once(call, c.behaviour(f))
 	defer cancel()
 	return send(ctx)
+}
+
+// withoutNew is a list of VMs without those whose insert is under way: GCE promises to list a VM once its insert is done.
+func withoutNew[T any](c *Cloud, list T) T {
+	underWay := c.world.GCE.OperationsInFlight()
+	instances, _ := any(list).([]gce.Instance)
+	shown, isList := any(slices.DeleteFunc(instances, func(i gce.Instance) bool {
+		return slices.ContainsFunc(underWay, func(op gce.Operation) bool {
+			return op.Type == "insert" && op.Target == i.Name && op.Zone == i.Zone
+		})
+	})).(T)
+	if !isList {
+		return list
+	}
+	return shown
 }
 
 // expired is a ctx whose deadline has passed, so that a call fails as one does that was not answered in time.

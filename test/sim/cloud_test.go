@@ -134,6 +134,23 @@ func TestFaultsOfLists(t *testing.T) {
 	}
 }
 
+func TestLateListLacksWhatIsBeingMade(t *testing.T) {
+	w := New(Config{Timing: RealTiming()})
+	cloud := connect(t, w)
+	insert(t, w, "vm-1")
+	for _, want := range []int{0, 1} { // while it is made, and then
+		do(t, w, "list late")
+		do(t, w, "list-all late")
+		listed, err := cloud.Instances(t.Context(), zoneA, nil)
+		require.NoError(t, err)
+		all, err := cloud.AllInstances(t.Context(), nil)
+		require.NoError(t, err)
+		assert.Len(t, listed, want)
+		assert.Len(t, all, want)
+		w.Advance(time.Minute)
+	}
+}
+
 func TestFaultThatLastsForATime(t *testing.T) {
 	w := New(Config{Timing: RealTiming()})
 	cloud := connect(t, w)

@@ -95,9 +95,9 @@ func (e *explorer) gce() {
 	faults := map[string][]string{
 		"insert":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay", "duplicate", "fail-operation", "stockout-now", "denied"},
 		"delete":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay"},
-		"list":       {"refuse-unavailable", "rate-limit", "hang", "partial", "denied"},
+		"list":       {"refuse-unavailable", "rate-limit", "hang", "partial", "late", "late", "denied"},
 		"operations": {"refuse-unavailable", "rate-limit", "hang"},
-		"list-all":   {"refuse-unavailable", "hang", "partial"},
+		"list-all":   {"refuse-unavailable", "hang", "partial", "late"},
 	}
 	method := pick(e, []string{"insert", "insert", "insert", "delete", "list", "operations", "list-all"})
 	options := map[string]string{"n": fmt.Sprint(1 + e.chance.IntN(3))}

@@ -127,6 +127,7 @@ func (l *Laws) seeCall(c Call) {
 	if v.job != nil {
 		l.judgeChildren(v)
 		l.judgeCheckpoints(v)
+		l.judgeRescue(v)
 		l.judgeStatus(v)
 		return
 	}

@@ -18,6 +18,8 @@ const (
 	annotatedOrigin    = "training.dcnlab.com/restored-from"
 	annotatedGPU       = "training.dcnlab.com/gpu"
 	annotatedLedger    = "training.dcnlab.com/ledger"
+	annotatedReason    = "training.dcnlab.com/checkpoint-reason"
+	annotatedPod       = "training.dcnlab.com/pod-uid"
 )
 
 // rounding is what a chain of restored attempts may promise too much: the times of objects have whole seconds.
@@ -143,4 +145,35 @@ func (v *view) newJob(name string) *batchv1.Job {
 		job.Labels = map[string]string{v1alpha1.LabelReplica: "none: " + err.Error()}
 	}
 	return job
+}
+
+// judgeRescue is the law most-trained-is-saved: while replicas survive, the checkpoint that answers a loss is of one that has
+// trained most.
+func (l *Laws) judgeRescue(v *view) {
+	trained, most := map[string]time.Duration{}, time.Duration(0)
+	for _, a := range v.attempts {
+		if v.survives(a) {
+			trained[string(a.pod.UID)] = a.trained(v.now)
+			most = max(most, a.trained(v.now))
+		}
+	}
+	for _, k := range v.sortedChildren() {
+		b := &Backup{}
+		if child := v.children[k]; k.Kind != "CheckpointBackup" || !child.isWhole || json.Unmarshal(child.body, b) != nil {
+			continue
+		}
+		has, survives := trained[b.Annotations[annotatedPod]]
+		if b.Annotations[annotatedReason] == "preemption" && len(trained) > 0 && (!survives || has < most) {
+			l.violate("most-trained-is-saved", "%s is of %s with %s of training (survives: %v), and a survivor has %s", k.Name, b.Spec.PodRef.Name, has, survives, most)
+		}
+	}
+}
+
+// survives tells whether an attempt trains on a VM that is well, and no younger one takes its place.
+func (v *view) survives(a seenAttempt) bool {
+	isWell := a.vm == v1alpha1.InstanceReady || a.vm == v1alpha1.InstanceJoining || a.vm == ""
+	return isWell && a.trains() && a.DeletionTimestamp == nil && v.keeps("Job", a.Name) &&
+		!slices.ContainsFunc(v.attempts, func(other seenAttempt) bool {
+			return other.replica() == a.replica() && other.number() > a.number() && v.keeps("Job", other.Name)
+		})
 }

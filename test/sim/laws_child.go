@@ -97,7 +97,7 @@ func (l *Laws) judgeDroppedBackup(v *view, b *Backup) {
 		return
 	}
 	for _, a := range v.attempts {
-		if a.pod != nil && string(a.pod.UID) == b.Annotations["training.dcnlab.com/pod-uid"] && a.trains() && a.vm == v1alpha1.InstanceReady {
+		if a.pod != nil && string(a.pod.UID) == b.Annotations[annotatedPod] && a.trains() && a.vm == v1alpha1.InstanceReady {
 			l.violate("checkpoints-in-flight-stay", "%s of %s is dropped in phase %q", b.Name, a.pod.Name, b.Status.Phase)
 		}
 	}

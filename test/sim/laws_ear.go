@@ -57,8 +57,10 @@ func (e *ear) lately(margin time.Duration, commands ...string) bool {
 	})
 }
 
-// ever tells whether a command was heard.
-func (e *ear) ever(command string) bool { return !e.until[command].IsZero() }
+// ever tells whether one of these commands was heard.
+func (e *ear) ever(commands ...string) bool {
+	return slices.ContainsFunc(commands, func(name string) bool { return !e.until[name].IsZero() })
+}
 
 // behind are the commands after which Metacontroller shows the hooks, or writes, what has passed already. What the hooks
 // decide then is judged by what they were shown, not by what is.

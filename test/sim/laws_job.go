@@ -76,8 +76,9 @@ func (l *Laws) seeChild(c Change) {
 	if l.ear.lately(passes, behind()...) {
 		return
 	}
-	// One that a user deleted may be due again, and a replica that was scaled away is forgotten.
-	isForgotten := r.Kind == "CheckpointBackup" && l.ear.lately(7*time.Hour, "delete-backup") || r.Kind == "Job" && l.ear.ever("scale")
+	// One that a user deleted may be due again; a replica that was scaled away is forgotten; and while a job is suspended
+	// nothing but the status that somebody rolls back remembers its attempts.
+	isForgotten := r.Kind == "CheckpointBackup" && l.ear.lately(7*time.Hour, "delete-backup") || r.Kind == "Job" && l.ear.ever("scale", "rollback")
 	if twice && !isForgotten {
 		l.violate("no-name-twice", "%s is created again", r.Key)
 	}

@@ -19,7 +19,8 @@ const labelOwner = "spot-training-pool-uid"
 type poolPast struct {
 	written map[string]bool      // VMs that status named at any time, as zone/name
 	made    map[string]bool      // VMs that GCE created, by name
-	leaving map[string]time.Time // when status last said that a VM does not serve, by name
+	leaving map[string]time.Time // when status was last seen to change that says that a VM does not serve, by name
+	out     map[string]bool      // VMs that do not serve, as status says now
 	wanted  []sizeAt             // the newest last
 }
 
@@ -56,6 +57,7 @@ func (l *Laws) seePool(c Change) {
 		return
 	}
 	past, now := l.pool(c.New.Object.GetUID()), l.world.Clock.Now()
+	past.out = map[string]bool{}
 	for _, r := range []*Record{c.Old, c.New} {
 		if r == nil {
 			continue
@@ -64,6 +66,7 @@ func (l *Laws) seePool(c Change) {
 			past.written[entry.Zone+"/"+entry.Name] = true
 			if !serves(entry.State) {
 				past.leaving[entry.Name] = now
+				past.out[entry.Name] = r == c.New
 			}
 		}
 	}
@@ -232,7 +235,8 @@ func (l *Laws) judgeSize(uid types.UID, past *poolPast) {
 	for _, vm := range l.world.GCE.Instances() {
 		left, known := past.leaving[vm.Name]
 		alive := vm.Status == "PROVISIONING" || vm.Status == "STAGING" || vm.Status == "RUNNING"
-		if vm.Labels[labelOwner] == string(uid) && alive && !(known && now.Sub(left) < passes) {
+		isOut := past.out[vm.Name] || known && now.Sub(left) < passes
+		if vm.Labels[labelOwner] == string(uid) && alive && !isOut {
 			serving++
 		}
 	}

@@ -100,6 +100,13 @@ func whole(name, from string) string {
 		`"annotations":{"training.dcnlab.com/restored-from":%q}},"spec":{"template":{"spec":{"containers":[{"name":"trainer","image":"docker.io/sim/job:%s"}]}}}}`, name, from, from)
 }
 
+// rescue is a new checkpoint of a pod that answers a loss.
+func (w *court) rescue(pod string) string {
+	uid := w.API.Get(Key{"Pod", Namespace, pod}).Object.GetUID()
+	return fmt.Sprintf(`{"apiVersion":"migration.dcnlab.com/v1","kind":"CheckpointBackup","metadata":{"namespace":"default","name":"of-%s",`+
+		`"annotations":{"training.dcnlab.com/checkpoint-reason":"preemption","training.dcnlab.com/pod-uid":%q}},"spec":{}}`, pod, uid)
+}
+
 // answer lets the laws see an answer of the job's hook to what the API holds now.
 func (w *court) answer(status v1alpha1.SpotInstanceJobStatus, children ...string) {
 	w.say(keyOf(w.job), w.job.UID, status, "["+strings.Join(children, ",")+"]")
@@ -162,6 +169,12 @@ func TestLawsCanBeBroken(t *testing.T) {
 		"in flight":     {"checkpoints-in-flight-stay", (*court).inFlight, func(w *court) { w.answer(going, stub("Job", "one")) }},
 		"best deleted":  {"best-checkpoint-stays", (*court).twoCheckpoints, func(w *court) { w.answer(going, stub("CheckpointBackup", "low")) }},
 		"best not used": {"best-checkpoint-is-used", (*court).twoCheckpoints, func(w *court) { w.answer(going, whole("two", "low"), stub("CheckpointBackup", "high")) }},
+		"lesser saved": {"most-trained-is-saved", func(w *court) {
+			w.attempt("one", "0")
+			w.Clock.Jump(w.Clock.Now().Add(time.Minute))
+			w.attempt("two", "1")
+			w.answer(going, stub("Job", "one"), stub("Job", "two"), w.rescue("one"))
+		}, func(w *court) { w.answer(going, stub("Job", "one"), stub("Job", "two"), w.rescue("two")) }},
 		"success": {"success-is-true", func(w *court) { w.Laws.programEnded(w.podOf("0"), 0, true); w.answer(over) }, func(w *court) {
 			clear(w.Laws.jobs)
 			w.answer(over)

@@ -51,6 +51,25 @@ type seenAttempt struct {
 
 func (a seenAttempt) replica() string { return a.Labels[v1alpha1.LabelReplica] }
 
+// number is which attempt of its replica it is; 0 if nobody can tell.
+func (a seenAttempt) number() int {
+	n, err := strconv.Atoi(a.Labels[v1alpha1.LabelAttempt])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// trained is the training of an attempt that trains, as the hook can know it.
+func (a seenAttempt) trained(now time.Time) time.Duration {
+	for _, c := range a.pod.Status.ContainerStatuses {
+		if c.Name == a.pod.Spec.Containers[0].Name && c.State.Running != nil {
+			return secondsOf(a.Annotations[annotatedInherited]) + now.Sub(c.State.Running.StartedAt.Time)
+		}
+	}
+	return 0
+}
+
 // read makes a view of a call, or nil if it is none that the laws look at.
 func (l *Laws) read(c Call) *view {
 	if strings.HasSuffix(c.Path, "/customize") {
