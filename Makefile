@@ -50,7 +50,8 @@ lint: ## Check style and the rules of the layout.
 test: ## Run all tests: unit, golden, conformance and lab. Ends with how many ran.
 	@# The tests would build the lab too, but go test shows nothing of it, and the first time it takes minutes.
 	go run ./cmd/lab build
-	$(TOOL) gotestsum --format=pkgname -- -timeout=$(TEST_TIMEOUT) ./...
+	@# Mutations have a target of their own: they keep the machine so busy that the lab's time-outs would not hold.
+	$(TOOL) gotestsum --format=pkgname -- -timeout=$(TEST_TIMEOUT) $$(go list ./... | grep -v /test/mutation)
 
 # Worlds that make sim explores, from SIM_FIRST on.
 SIM_SEEDS ?= 1000
@@ -63,6 +64,10 @@ sim: ## Explore SIM_SEEDS simulated worlds, with every kind of fault.
 .PHONY: sim-long
 sim-long: ## Explore 100 simulated worlds of seven days each.
 	go test ./test/sim -run='^TestSeeds$$' -count=1 -v -timeout=4h -first=$(SIM_FIRST) -seeds=100 -days=7
+
+.PHONY: mutation
+mutation: ## Break the hooks on purpose, one patch at a time, and have the simulator notice.
+	go test ./test/mutation -count=1 -v -timeout=$(TEST_TIMEOUT)
 
 # How long each fuzz target looks for new cases. Its kept cases run with every test anyway.
 FUZZ_TIME ?= 20s
