@@ -139,7 +139,7 @@ func capacityCondition(d decision) metav1.Condition {
 }
 
 func joiningCondition(o observed, d decision) metav1.Condition {
-	if d.starts.rounds == 0 || d.refusal != nil {
+	if len(d.starts.rounds) == 0 || d.refusal != nil {
 		return condition(v1alpha1.ConditionVMsJoining, true, v1alpha1.ReasonJoining, "VMs become Ready Nodes")
 	}
 	if suspect, found := withoutGPUs(d.machines); found {
@@ -147,7 +147,7 @@ func joiningCondition(o observed, d decision) metav1.Condition {
 			"Node %s is Ready and shows %d of %d %s: install the GPU driver on the VM image and NVIDIA's device plugin in the cluster",
 			suspect.name, suspect.node.gpus, suspect.gpus, resourceGPU))
 	}
-	suspect := d.starts.failures[len(d.starts.failures)-1]
+	suspect := d.starts.rounds[len(d.starts.rounds)-1]
 	when := "while the next one starts, see why"
 	for _, m := range d.machines {
 		if m.state == v1alpha1.InstanceCreating || m.state == v1alpha1.InstanceJoining {
@@ -156,7 +156,7 @@ func joiningCondition(o observed, d decision) metav1.Condition {
 	}
 	return condition(v1alpha1.ConditionVMsJoining, false, v1alpha1.ReasonStartsFail, fmt.Sprintf(
 		"%s in a row did not become a Ready Node: %s with: gcloud compute instances get-serial-port-output %s --zone %s --project %s",
-		times(d.starts.rounds), when, suspect.name, suspect.zone, o.id.project))
+		times(len(d.starts.rounds)), when, suspect.name, suspect.zone, o.id.project))
 }
 
 // withoutGPUs is a VM that waits for nothing but its GPUs.

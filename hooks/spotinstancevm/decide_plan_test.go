@@ -2,6 +2,7 @@ package spotinstancevm
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -176,7 +177,7 @@ func TestPlans(t *testing.T) {
 
 func TestBackOff(t *testing.T) {
 	for rounds, minutes := range []float64{0, 1, 2, 4, 8, 16, 30, 30} {
-		s := starts{rounds: rounds, failures: []machine{vm(0, v1alpha1.InstanceGone, lasting(0))}}
+		s := starts{rounds: slices.Repeat([]machine{vm(0, v1alpha1.InstanceGone, lasting(0))}, rounds)}
 		if rounds == 0 {
 			require.True(t, s.until().IsZero())
 			continue

@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	keepGone     = 10 * time.Minute // a VM that is gone stays listed, so that its job learns of it
-	keepFailures = 30               // failed starts that are remembered
+	keepGone   = 10 * time.Minute // a VM that is gone stays listed, so that its job learns of it
+	keepRounds = 10               // of failed starts that are remembered: more do not lengthen the back-off
 )
 
 // prune drops the VMs that nobody has to know of any more, and puts the rest in order.
 func prune(o observed, d decision) []machine {
 	top := highest(o, d.machines)
 	failed := map[string]bool{}
-	for i, m := range d.starts.failures {
-		failed[m.name] = i >= len(d.starts.failures)-keepFailures
+	for i, m := range d.starts.rounds {
+		failed[m.name] = i >= len(d.starts.rounds)-keepRounds
 	}
 	var kept []machine
 	for _, m := range d.machines {

@@ -12,31 +12,41 @@ const (
 	firstBackOff = time.Minute
 	lastBackOff  = 30 * time.Minute
 	trialsFrom   = 3         // rounds of failed starts after which one VM at a time is tried
-	rememberFor  = time.Hour // a failed start
+	rememberFor  = time.Hour // failed starts, besides the time that one takes
 )
 
-// starts is how VMs failed to become Ready Nodes since one last did. VMs that were on their way at the same time are
-// one round.
+// starts is how VMs failed to become Ready Nodes since one last did. VMs that were on their way at the same time are one
+// round, and the last of them to fail stands for it.
 type starts struct {
-	rounds   int
-	failures []machine // oldest first
+	rounds []machine // oldest first
 }
 
 func startsOf(o observed, machines []machine) starts {
 	joined := lastJoin(machines)
-	var s starts
+	var failures []machine
 	for _, m := range machines {
-		if isFailedStart(m) && m.since.After(joined) && o.now.Sub(m.since) < rememberFor {
-			s.failures = append(s.failures, m)
+		if isFailedStart(m) && m.since.After(joined) {
+			failures = append(failures, m)
 		}
 	}
-	sort.SliceStable(s.failures, func(i, j int) bool { return s.failures[i].since.Before(s.failures[j].since) })
-	var end time.Time
-	for _, m := range s.failures {
-		if s.rounds == 0 || m.begun().After(end) {
-			s.rounds++
-			end = m.since
+	sort.SliceStable(failures, func(i, j int) bool { return failures[i].since.Before(failures[j].since) })
+	// A row of failures is forgotten as a whole: each of them keeps those before it in mind.
+	forgetAfter := rememberFor + o.settings.joinTimeout
+	var s starts
+	var end time.Time // of the first VM of the round
+	for _, m := range failures {
+		last := len(s.rounds) - 1
+		switch {
+		case last >= 0 && m.since.Sub(s.rounds[last].since) >= forgetAfter:
+			s.rounds, end = []machine{m}, m.since
+		case last < 0 || m.begun().After(end):
+			s.rounds, end = append(s.rounds, m), m.since
+		default:
+			s.rounds[last] = m
 		}
+	}
+	if last := len(s.rounds) - 1; last >= 0 && o.now.Sub(s.rounds[last].since) >= forgetAfter {
+		return starts{}
 	}
 	return s
 }
@@ -82,14 +92,15 @@ func lastJoin(machines []machine) time.Time {
 
 // until is when the next VM may be started: 1, 2, 4 ... 30 minutes after the last failure.
 func (s starts) until() time.Time {
-	if s.rounds == 0 {
+	n := len(s.rounds)
+	if n == 0 {
 		return time.Time{}
 	}
 	wait := lastBackOff
-	if s.rounds < 6 {
-		wait = min(firstBackOff<<(s.rounds-1), lastBackOff)
+	if n < 6 {
+		wait = min(firstBackOff<<(n-1), lastBackOff)
 	}
-	return s.failures[len(s.failures)-1].since.Add(wait)
+	return s.rounds[n-1].since.Add(wait)
 }
 
 // allowed is how many VMs may be started now.
@@ -97,7 +108,7 @@ func (s starts) allowed(o observed, machines []machine) int {
 	if o.now.Before(s.until()) {
 		return 0
 	}
-	if s.rounds < trialsFrom {
+	if len(s.rounds) < trialsFrom {
 		return maxMutations
 	}
 	for _, m := range machines {
@@ -115,10 +126,10 @@ type refusal struct {
 }
 
 func (s starts) refusal() *refusal {
-	if len(s.failures) == 0 {
+	if len(s.rounds) == 0 {
 		return nil
 	}
-	last := s.failures[len(s.failures)-1]
+	last := s.rounds[len(s.rounds)-1]
 	if !isRefusal(last.reason) {
 		return nil
 	}

@@ -157,3 +157,16 @@ func TestFinalizeWaitsForAnInsertThatComesLate(t *testing.T) {
 	require.Empty(t, w.gce.Instances())
 	require.True(t, w.sync().Finalized)
 }
+
+// A pool whose image cannot join costs one trial VM each half an hour in the end, however many it wants.
+func TestFailedStartsBackOffToHalfAnHour(t *testing.T) {
+	w := newWorld(t, fixed(10), func(p *v1alpha1.SpotInstanceVM) { p.Spec.JoinTimeout = &metav1.Duration{Duration: 5 * time.Minute} })
+	w.boot = -1
+	w.run(30 * time.Minute)
+	require.Equal(t, 31, w.inserts(), "three rounds of ten, and the first trial")
+	w.run(5 * time.Hour)
+	before := w.inserts()
+	w.run(6 * time.Hour)
+	require.InDelta(t, 6*60/35, w.inserts()-before, 1, "half an hour of back-off, five minutes of trial")
+	require.LessOrEqual(t, len(w.pool.Status.ProvisionedInstances), 20)
+}
