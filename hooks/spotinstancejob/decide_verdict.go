@@ -93,7 +93,7 @@ func (s *survey) judgeComplete(a attempt) verdict {
 	switch {
 	case a.pushed() || a.pod == nil && s.isDoubtful(a):
 		return lost
-	case !s.hasSettled(a):
+	case !s.hasSettled(a) || a.vm.state == v1alpha1.InstanceUnknown:
 		return ending
 	}
 	return succeeded

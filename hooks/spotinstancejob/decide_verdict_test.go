@@ -87,6 +87,7 @@ func TestVerdicts(t *testing.T) {
 		"complete, pod not observed, others go on":          {and(ready("vm-0"), anAttempt(1, 1, trains("vm-1", time.Hour))), parts{completedOn("vm-0", time.Hour, time.Minute), noPod}, "", lost},
 		"complete of a deleted pod":                         {ready("vm-0"), parts{completedOn("vm-0", time.Hour, time.Minute), podDeleted(80 * time.Second)}, "", lost},
 		"complete, its pod deleted a while later":           {ready("vm-0"), parts{completedOn("vm-0", time.Hour, time.Minute), podDeleted(10 * time.Second)}, "", succeeded},
+		"complete, nothing is known of the VM":              {aVM("vm-0", v1alpha1.InstanceUnknown, time.Hour), parts{completedOn("vm-0", time.Hour, time.Minute)}, "", ending},
 		"complete of a disrupted pod":                       {ready("vm-0"), parts{completedOn("vm-0", time.Hour, time.Minute), disrupted(80 * time.Second)}, "", lost},
 		"success stays success when the VM goes":            {gone("vm-0", 50*time.Second), parts{completedOn("vm-0", time.Hour, time.Minute)}, v1alpha1.ReplicaSucceeded, succeeded},
 		"loss stays loss when its pod and VM are forgotten": {ready("vm-1"), parts{completedOn("vm-0", time.Hour, time.Minute), noPod}, v1alpha1.ReplicaLost, lost},

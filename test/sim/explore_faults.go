@@ -53,6 +53,7 @@ var happenings = []happening{
 	{1, func(e *explorer) { e.do("remove-image", e.aJob(), nil) }},
 	// GCE.
 	{12, func(e *explorer) { e.gce() }},
+	{3, func(e *explorer) { e.do("gce", []string{"list", "late"}, e.lasting("2m", "10m", "40m")) }},
 	// The API server, Metacontroller and the hooks.
 	{2, func(e *explorer) { e.do("api", []string{"down"}, e.lasting("5s", "30s", "2m")) }},
 	{5, func(e *explorer) {
@@ -95,9 +96,9 @@ func (e *explorer) gce() {
 	faults := map[string][]string{
 		"insert":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay", "duplicate", "fail-operation", "stockout-now", "denied"},
 		"delete":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay"},
-		"list":       {"refuse-unavailable", "rate-limit", "hang", "partial", "late", "late", "denied"},
+		"list":       {"refuse-unavailable", "rate-limit", "hang", "partial", "denied"},
 		"operations": {"refuse-unavailable", "rate-limit", "hang"},
-		"list-all":   {"refuse-unavailable", "hang", "partial", "late"},
+		"list-all":   {"refuse-unavailable", "hang", "partial"},
 	}
 	method := pick(e, []string{"insert", "insert", "insert", "delete", "list", "operations", "list-all"})
 	options := map[string]string{"n": fmt.Sprint(1 + e.chance.IntN(3))}
