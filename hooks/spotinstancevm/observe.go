@@ -48,13 +48,13 @@ type access struct {
 func parse(r *webhook.Request[v1alpha1.SpotInstanceVM]) (request, error) {
 	parsed := request{pool: &r.Parent, finalizing: r.Finalizing}
 	var err error
-	if parsed.jobs, err = webhook.Objects[batchv1.Job](r.Related, groupJobs); err != nil {
+	if parsed.jobs, err = related(r.Related, groupJobs, relatedJob.object); err != nil {
 		return parsed, err
 	}
-	if parsed.pods, err = webhook.Objects[corev1.Pod](r.Related, groupPods); err != nil {
+	if parsed.pods, err = related(r.Related, groupPods, relatedPod.object); err != nil {
 		return parsed, err
 	}
-	parsed.nodes, err = webhook.Objects[corev1.Node](r.Related, groupNodes)
+	parsed.nodes, err = related(r.Related, groupNodes, relatedNode.object)
 	return parsed, err
 }
 

@@ -17,6 +17,9 @@ import (
 // maxBody bounds a request: a pool of 1,000 VMs with kubelet-size Nodes and their pods stays below 64 MiB.
 const maxBody = 128 << 20
 
+// mostReserved is how much memory the mere announcement of a request's length can take.
+const mostReserved = 4 << 20
+
 // object is a pointer to P that has Kubernetes metadata.
 type object[P any] interface {
 	*P
@@ -70,11 +73,12 @@ func Customize[P any, O object[P]](log *slog.Logger, name string, hook func(*P) 
 }
 
 func decode(w http.ResponseWriter, r *http.Request, into any) error {
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
+	var data bytes.Buffer
+	data.Grow(int(min(max(r.ContentLength, 0), mostReserved)) + bytes.MinRead)
+	if _, err := data.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 		return fmt.Errorf("%w: read the request: %w", ErrBadRequest, err)
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := json.Unmarshal(data.Bytes(), into); err != nil {
 		return fmt.Errorf("%w: decode the request: %w", ErrBadRequest, err)
 	}
 	return nil

@@ -1,11 +1,12 @@
 package sim
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"k8s.io/apimachinery/pkg/types"
 )

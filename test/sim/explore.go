@@ -59,7 +59,7 @@ func Explore(seed uint64, enough Minimum, trace io.Writer) Exploration {
 	e.do("seed", []string{fmt.Sprint(seed)}, nil)
 	e.setUp()
 	e.run(enough)
-	e.finish()
+	e.finish(enough)
 	return Exploration{
 		Seed: seed, Counts: w.Counts, Jobs: len(e.jobs), Pools: len(e.pools), Zones: 4, Lasted: w.Clock.Now().Sub(w.start),
 		Story: story.Story{
@@ -111,12 +111,13 @@ func (e *explorer) setUp() {
 	e.calm = time.Duration(20+e.chance.IntN(180)) * time.Second
 }
 
-// run lets things happen until there was enough of them.
+// run lets things happen until there was enough of them. What is missing of the hook calls is made while the world comes
+// to rest.
 func (e *explorer) run(enough Minimum) {
 	w := e.world
 	for steps := 0; w.Laws.Broken() == nil; steps++ {
 		done := w.Counts.Total() >= enough.Faults && len(w.Counts.Faults) >= enough.FaultKinds
-		if done && w.Counts.HookCalls >= enough.HookCalls && w.Clock.Now().Sub(w.start) >= enough.Time {
+		if done && w.Counts.HookCalls >= enough.HookCalls*2/3 && w.Clock.Now().Sub(w.start) >= enough.Time {
 			return
 		}
 		e.advance(time.Duration(e.chance.ExpFloat64() * float64(e.calm)))
@@ -144,12 +145,15 @@ func (e *explorer) applyJob(i int) {
 }
 
 // finish leaves the world alone, then takes everything away, and looks whether anything is left.
-func (e *explorer) finish() {
+func (e *explorer) finish(enough Minimum) {
 	if e.world.Laws.Broken() != nil {
 		return
 	}
 	e.do("calm", nil, nil)
 	e.do("rest", nil, nil)
+	for e.world.Counts.HookCalls < enough.HookCalls && e.world.Laws.Broken() == nil {
+		e.advance(watched)
+	}
 	e.do("end", nil, nil)
 }
 

@@ -2,9 +2,10 @@ package sim
 
 import (
 	"bytes"
-	"encoding/json"
 	"regexp"
 	"time"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"k8s.io/apimachinery/pkg/types"
 

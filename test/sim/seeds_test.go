@@ -151,6 +151,6 @@ func requireSame(t *testing.T, want, got, format string, args ...any) {
 
 // TestMain lets garbage pile up: the worlds are small, and their requests are short-lived.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(1200)
 	os.Exit(m.Run())
 }

@@ -1,0 +1,113 @@
+package spotinstancevm
+
+import (
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
+)
+
+// What the hook reads of the objects that are sent along with each call. A kubelet's Node has a hundred times as much, and
+// decoding all of it took more time than everything else that a call does.
+type (
+	relatedMeta struct {
+		Name              string                  `json:"name"`
+		Namespace         string                  `json:"namespace"`
+		UID               types.UID               `json:"uid"`
+		Labels            map[string]string       `json:"labels"`
+		Annotations       map[string]string       `json:"annotations"`
+		DeletionTimestamp *metav1.Time            `json:"deletionTimestamp"`
+		OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
+	}
+	relatedCondition struct {
+		Type   string `json:"type"`
+		Status string `json:"status"`
+	}
+	relatedJob struct {
+		Metadata relatedMeta `json:"metadata"`
+		Status   struct {
+			Conditions []relatedCondition `json:"conditions"`
+		} `json:"status"`
+	}
+	relatedPod struct {
+		Metadata relatedMeta `json:"metadata"`
+		Spec     struct {
+			NodeName string `json:"nodeName"`
+		} `json:"spec"`
+		Status struct {
+			Phase             corev1.PodPhase `json:"phase"`
+			ContainerStatuses []struct {
+				State corev1.ContainerState `json:"state"`
+			} `json:"containerStatuses"`
+		} `json:"status"`
+	}
+	relatedNode struct {
+		Metadata relatedMeta `json:"metadata"`
+		Spec     struct {
+			ProviderID string         `json:"providerID"`
+			Taints     []corev1.Taint `json:"taints"`
+		} `json:"spec"`
+		Status struct {
+			Conditions  []relatedCondition `json:"conditions"`
+			Allocatable struct {
+				GPU *resource.Quantity `json:"nvidia.com/gpu"`
+			} `json:"allocatable"`
+		} `json:"status"`
+	}
+)
+
+// related decodes one group of related objects.
+func related[Sent, Object any](groups webhook.Groups, group string, read func(Sent) Object) ([]Object, error) {
+	sent, err := webhook.Objects[Sent](groups, group)
+	if err != nil {
+		return nil, err
+	}
+	objects := make([]Object, 0, len(sent))
+	for _, s := range sent {
+		objects = append(objects, read(s))
+	}
+	return objects, nil
+}
+
+func (m relatedMeta) object() metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: m.Name, Namespace: m.Namespace, UID: m.UID, Labels: m.Labels, Annotations: m.Annotations,
+		DeletionTimestamp: m.DeletionTimestamp, OwnerReferences: m.OwnerReferences,
+	}
+}
+
+func (j relatedJob) object() batchv1.Job {
+	job := batchv1.Job{ObjectMeta: j.Metadata.object()}
+	for _, c := range j.Status.Conditions {
+		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
+			Type: batchv1.JobConditionType(c.Type), Status: corev1.ConditionStatus(c.Status),
+		})
+	}
+	return job
+}
+
+func (p relatedPod) object() corev1.Pod {
+	pod := corev1.Pod{ObjectMeta: p.Metadata.object()}
+	pod.Spec.NodeName, pod.Status.Phase = p.Spec.NodeName, p.Status.Phase
+	for _, c := range p.Status.ContainerStatuses {
+		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{State: c.State})
+	}
+	return pod
+}
+
+func (n relatedNode) object() corev1.Node {
+	node := corev1.Node{ObjectMeta: n.Metadata.object()}
+	node.Spec.ProviderID, node.Spec.Taints = n.Spec.ProviderID, n.Spec.Taints
+	for _, c := range n.Status.Conditions {
+		node.Status.Conditions = append(node.Status.Conditions, corev1.NodeCondition{
+			Type: corev1.NodeConditionType(c.Type), Status: corev1.ConditionStatus(c.Status),
+		})
+	}
+	if gpu := n.Status.Allocatable.GPU; gpu != nil {
+		node.Status.Allocatable = corev1.ResourceList{resourceGPU: *gpu}
+	}
+	return node
+}
