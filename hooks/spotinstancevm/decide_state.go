@@ -16,6 +16,9 @@ const (
 
 // advance is m as it is now. Its since moves with its state only.
 func advance(o observed, m machine) machine {
+	if o.finalizing {
+		m.idleSince = time.Time{}
+	}
 	if o.edited && m.state == v1alpha1.InstanceGone && !m.joined {
 		m.reason = v1alpha1.VMSuperseded
 	}

@@ -22,7 +22,7 @@ func blockZones(o observed, machines []machine) []zone {
 		if !z.wanted {
 			continue
 		}
-		if o.edited {
+		if o.edited || o.finalizing {
 			z.blockedUntil = time.Time{}
 		}
 		for _, m := range machines {

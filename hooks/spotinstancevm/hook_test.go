@@ -76,9 +76,11 @@ func TestFinalize(t *testing.T) {
 
 // A call that starts from the status before the last must write the same, or two rows of such calls never end.
 func TestFinalizeSaysTheSameFromAnOlderStatus(t *testing.T) {
-	w := newWorld(t, fixed(2))
-	w.run(20 * time.Second)
+	w := ready(t, 2)
+	w.demand(1)
+	w.sync()
 	before := w.pool.Status
+	require.NotNil(t, before.ProvisionedInstances[1].IdleSince)
 	w.pool.DeletionTimestamp = timestamp(w.clock.Now())
 	w.sync()
 	for range 4 {
