@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
@@ -56,18 +57,31 @@ func (k poolKube) DeleteNode(_ context.Context, ref corev1.ObjectReference) erro
 	return nil
 }
 
+// sentNode is what proves whose a Node is. The rest of it may be nonsense: the hook does not read it either.
+type sentNode struct {
+	Metadata struct {
+		Name   string            `json:"name"`
+		UID    types.UID         `json:"uid"`
+		Labels map[string]string `json:"labels"`
+	} `json:"metadata"`
+	Spec struct {
+		ProviderID string `json:"providerID"`
+	} `json:"spec"`
+}
+
 // nodeOf is the Node that was sent under this name and UID. It must prove to be one of the pool's.
-func (k poolKube) nodeOf(ref corev1.ObjectReference) corev1.Node {
-	nodes, err := webhook.Objects[corev1.Node](k.sent.Related, "Node.v1")
+func (k poolKube) nodeOf(ref corev1.ObjectReference) sentNode {
+	nodes, err := webhook.Objects[sentNode](k.sent.Related, "Node.v1")
 	assert.NoError(k.t, err)
+	parent := k.sent.Parent
 	for _, node := range nodes {
-		if node.Name == ref.Name && node.UID == ref.UID && node.Labels[v1alpha1.LabelPoolUID] == string(k.sent.Parent.UID) &&
-			strings.HasPrefix(node.Spec.ProviderID, "gce://"+k.sent.Parent.Spec.GCP.Project+"/") && strings.HasSuffix(node.Spec.ProviderID, "/"+node.Name) {
+		if node.Metadata.Name == ref.Name && node.Metadata.UID == ref.UID && node.Metadata.Labels[v1alpha1.LabelPoolUID] == string(parent.UID) &&
+			strings.HasPrefix(node.Spec.ProviderID, "gce://"+parent.Spec.GCP.Project+"/") && strings.HasSuffix(node.Spec.ProviderID, "/"+ref.Name) {
 			return node
 		}
 	}
 	assert.Fail(k.t, "a change of a Node that is not the pool's", "%+v", ref)
-	return corev1.Node{}
+	return sentNode{}
 }
 
 func (k poolKube) PodsOnNode(_ context.Context, node string) ([]corev1.Pod, error) {
