@@ -160,7 +160,7 @@ func renderConditions(o observed, holding []condition) []metav1.Condition {
 			rendered.Status = metav1.ConditionTrue
 		}
 		for _, old := range o.job.Status.Conditions {
-			if old.Type == c.kind && old.Status == rendered.Status {
+			if old.Type == c.kind && old.Status == rendered.Status && webhook.IsWritable(old.LastTransitionTime) {
 				rendered.LastTransitionTime = old.LastTransitionTime
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
 
 // conditionsOf are the pool's conditions, as they were where nothing changed. No text holds a time.
@@ -28,7 +29,7 @@ func conditionsOf(before []metav1.Condition, o observed, d decision) []metav1.Co
 	}
 	now = append([]metav1.Condition{readyCondition(o, d, now)}, now...)
 	kept := slices.DeleteFunc(slices.Clone(before), func(c metav1.Condition) bool {
-		return meta.FindStatusCondition(now, c.Type) == nil
+		return meta.FindStatusCondition(now, c.Type) == nil || !webhook.IsWritable(c.LastTransitionTime)
 	})
 	for _, c := range now {
 		c.ObservedGeneration = o.generation

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
 
 // Times in status have whole seconds and no zone, so that a time read back equals the one written.
@@ -16,7 +18,7 @@ func stamp(t time.Time) *metav1.Time {
 }
 
 func timeOf(t *metav1.Time) time.Time {
-	if t == nil || t.IsZero() {
+	if t == nil || !webhook.IsWritable(*t) {
 		return time.Time{}
 	}
 	return second(t.Time)

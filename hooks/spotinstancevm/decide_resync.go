@@ -94,7 +94,7 @@ func deadlines(o observed, m machine) []time.Time {
 // whole seconds.
 func sooner(after time.Duration, now time.Time, moments ...time.Time) time.Duration {
 	for _, at := range moments {
-		if at.After(now) {
+		if at.After(now) && at.Before(now.Add(after)) {
 			after = min(after, at.Sub(now)+500*time.Millisecond)
 		}
 	}

@@ -113,3 +113,10 @@ func (c Controller) RequireOnDelete() error {
 
 // ErrBadRequest marks a request that the hook cannot make sense of: the call is answered with 400.
 var ErrBadRequest = errors.New("bad request")
+
+// IsWritable reports whether a time that was read can be written back. A zero one becomes null, and one that is in another
+// year in UTC may get a year of five digits; the API server refuses the whole status for either.
+func IsWritable(t metav1.Time) bool {
+	year := t.UTC().Year()
+	return !t.IsZero() && year >= 1 && year <= 9999
+}
