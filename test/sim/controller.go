@@ -58,8 +58,8 @@ func (c *controller) sync(k Key) {
 		c.meta.world.Clock.AfterFunc(took, func() { c.meta.resume(generation, func() { c.end(k, err) }) })
 		return
 	}
-	if answer.ResyncAfterSeconds > 0 {
-		c.queue.addAfter(k, time.Duration(answer.ResyncAfterSeconds*float64(time.Second)))
+	if after := c.meta.sleeper.resync(k, answer); after > 0 {
+		c.queue.addAfter(k, after)
 	}
 	c.meta.world.Clock.AfterFunc(took+writeTakes+c.meta.slowness.writes, func() {
 		c.meta.resume(generation, func() { c.end(k, c.write(parent, observed, answer)) })

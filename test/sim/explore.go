@@ -46,6 +46,9 @@ type jobName struct {
 	replicas int
 }
 
+// eventsAtMost is about how many things happen in a world that lasts for days.
+const eventsAtMost = 200
+
 // A world that nothing is wrong with any more may take so long until all is well. Then it is watched for a while.
 const (
 	recovery = 3 * time.Hour
@@ -58,6 +61,10 @@ func Explore(seed uint64, enough Minimum, trace io.Writer) Exploration {
 	e := &explorer{world: w, chance: rand.New(rand.NewPCG(seed, 1))}
 	e.do("seed", []string{fmt.Sprint(seed)}, nil)
 	e.setUp()
+	if enough.Time > 0 {
+		e.do("let-pools-sleep", nil, nil)
+		e.calm = max(e.calm, enough.Time/eventsAtMost)
+	}
 	e.run(enough)
 	e.finish(enough)
 	return Exploration{

@@ -24,6 +24,7 @@ type Metacontroller struct {
 	cache       *cache
 	generation  int // of the process
 	slowness    slowness
+	sleeper     *sleeper // nil: pools are looked at as often as they want
 }
 
 // slowness is how late the process does things.

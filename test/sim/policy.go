@@ -124,7 +124,7 @@ func start(w *World, c Circumstances, p Policy) error {
 	}
 	const pool = "spot"
 	if !c.Restless {
-		letSleep(w, Key{"SpotInstanceVM", Namespace, pool})
+		letSleep(w)
 	}
 	job := map[string]string{"pool": pool, "replicas": fmt.Sprint(p.Replicas), "interval": p.Interval.String()}
 	if p.Interval == 0 {

@@ -87,7 +87,7 @@ func TestPoolsAtRest(t *testing.T) {
 // A pool at rest is looked at every 5 minutes, but within 10 s of what GCE does.
 func TestSleeperWakes(t *testing.T) {
 	w := tell(t)
-	letSleep(w.World, Key{"SpotInstanceVM", Namespace, "spot"})
+	letSleep(w.World)
 	var looks []time.Time
 	w.Servers.Observe(func(c Call) {
 		if c.Path == "/spotinstancevm/sync" {

@@ -1,15 +1,14 @@
 package sim
 
 import (
-	"encoding/json"
-	"net/http"
-	"net/http/httptest"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
 const (
@@ -17,52 +16,50 @@ const (
 	restInterval = 5 * time.Minute  // of a pool at rest
 )
 
-// sleeper stands between Metacontroller and the hooks, and lets a pool at rest rest: one whose VMs are all wanted and ready,
-// and whose status the hook just left as it was. The hook wants to look at GCE again after 10 s, and would find the same
-// unless GCE did something. So the sleeper makes that 5 minutes, and when GCE does something to a VM it lets the hook look
-// when it would have: at the end of the 10 s that are running then. Events of the API lead to a sync at once, as ever.
+// sleeper lets pools at rest rest: those whose VMs are all wanted and ready, and whose status the hook just left as it was.
+// The hook wants to look at GCE again after 10 s, and would find the same unless GCE did something. So the sleeper makes
+// that 5 minutes, and when GCE does something to a VM it lets the hook look when it would have: at the end of the 10 s that
+// are running then. Events of the API lead to a sync at once, as ever.
 //
 // What is lost: what a pool does because time has passed and nothing else has happened is up to 5 minutes late. For a pool
 // at rest that is the end of a VM's run limit, and the look for VMs that nobody knows of.
 type sleeper struct {
 	world    *World
-	hooks    http.Handler
-	pool     Key
-	sleeping time.Time // since when; zero: it does not
+	sleeping map[Key]time.Time // pools, and since when
 }
 
-// letSleep puts a sleeper before the hooks of a world with this one pool.
-func letSleep(w *World, pool Key) {
-	s := &sleeper{world: w, hooks: w.Servers.handlers[0], pool: pool}
-	w.Servers.handlers[0] = s
-	w.GCE.Subscribe(s.wake)
+// letSleep lets all pools of a world sleep from now on.
+func letSleep(w *World) {
+	if w.Meta.sleeper == nil {
+		w.Meta.sleeper = &sleeper{world: w, sleeping: map[Key]time.Time{}}
+		w.GCE.Subscribe(w.Meta.sleeper.wake)
+	}
 }
 
-// ServeHTTP lets the hooks answer, and puts off the next look.
-func (s *sleeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := s.controller()
-	if r.URL.Path != c.paths.sync {
-		s.hooks.ServeHTTP(w, r)
-		return
+// sleepCommand is `let-pools-sleep`: see sleeper.
+func (w *World) sleepCommand(story.Command) (string, error) {
+	letSleep(w)
+	return "", nil
+}
+
+// resync is when a parent is synced again at the latest, after this answer. It is zero if the hook did not ask for that.
+func (s *sleeper) resync(k Key, a answer) time.Duration {
+	after := time.Duration(a.ResyncAfterSeconds * float64(time.Second))
+	if s == nil {
+		return after
 	}
-	recorder := httptest.NewRecorder()
-	s.hooks.ServeHTTP(recorder, r)
-	body := recorder.Body.Bytes()
-	var a answer
-	s.sleeping = time.Time{}
-	if recorder.Code == http.StatusOK && strictly(body, &a) == nil && a.ResyncAfterSeconds == pollInterval.Seconds() && s.rests(a) {
-		s.sleeping = s.world.Clock.Now()
-		a.ResyncAfterSeconds = restInterval.Seconds()
-		body, _ = json.Marshal(a) // it was decoded just now
+	delete(s.sleeping, k)
+	if after != pollInterval || !s.rests(k, a) {
+		return after
 	}
-	w.WriteHeader(recorder.Code)
-	_, _ = w.Write(body) // into memory
+	s.sleeping[k] = s.world.Clock.Now()
+	return restInterval
 }
 
 // rests tells whether an answer is that of a pool at rest.
-func (s *sleeper) rests(a answer) bool {
-	r := s.world.API.Get(s.pool)
-	if r == nil {
+func (s *sleeper) rests(k Key, a answer) bool {
+	r := s.world.API.Get(k)
+	if r == nil || k.Kind != "SpotInstanceVM" {
 		return false
 	}
 	var status v1alpha1.SpotInstanceVMStatus
@@ -81,18 +78,27 @@ func (s *sleeper) rests(a answer) bool {
 
 // wake lets the hook look at what GCE did when it would have if it had looked every 10 s.
 func (s *sleeper) wake(gcefake.Event) {
-	if s.sleeping.IsZero() {
-		return
+	var pools []Key
+	for k := range s.sleeping {
+		pools = append(pools, k)
 	}
-	passed := s.world.Clock.Now().Sub(s.sleeping)
-	s.controller().queue.addAfter(s.pool, pollInterval-passed%pollInterval)
-	s.sleeping = time.Time{}
+	slices.SortFunc(pools, func(x, y Key) int {
+		if x.less(y) {
+			return -1
+		}
+		return 1
+	})
+	for _, k := range pools {
+		passed := s.world.Clock.Now().Sub(s.sleeping[k])
+		delete(s.sleeping, k)
+		s.controller().queue.addAfter(k, pollInterval-passed%pollInterval)
+	}
 }
 
 // controller is that of pools.
 func (s *sleeper) controller() *controller {
 	for _, c := range s.world.Meta.controllers {
-		if c.parentKind == s.pool.Kind {
+		if c.parentKind == "SpotInstanceVM" {
 			return c
 		}
 	}

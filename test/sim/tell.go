@@ -60,6 +60,7 @@ func (w *World) addTelling() {
 	w.command("seed", func(story.Command) (string, error) { return "", nil })
 	w.command("advance", w.advanceCommand)
 	w.command("calm", w.calmCommand)
+	w.command("let-pools-sleep", w.sleepCommand)
 	w.command("rest", w.restCommand)
 	w.command("end", func(story.Command) (string, error) { return "", w.end() })
 }
