@@ -84,7 +84,9 @@ func (j *trafficJudge) observe(e cluster.Exchange) {
 	}
 }
 
-// judgeChild wants no null and always the same body under one name. A child without a spec stands for one that exists.
+// judgeChild wants no null and always the same body under one name. A child without a spec stands for one that exists. One
+// that was just made may not be shown to the hooks in their next call, while a newer checkpoint or the end of the lost
+// attempt's pod is: then a Job is rendered again with that, and Metacontroller leaves the one that exists as it is.
 func (j *trafficJudge) judgeChild(parent string, child any, blame func(string, ...any)) {
 	body, ok := child.(map[string]any)
 	if !ok {
@@ -103,9 +105,35 @@ func (j *trafficJudge) judgeChild(parent string, child any, blame func(string, .
 	before, known := j.bodies[name]
 	j.bodies[name] = body
 	j.mu.Unlock()
-	if known && !reflect.DeepEqual(before, child) {
+	if known && !reflect.DeepEqual(withoutStart(before), withoutStart(body)) {
 		blame("rendered two bodies for %s %v: %v and %v", body["kind"], meta["name"], before, child)
 	}
+}
+
+// startKeys are the fields and annotations of a Job that tell what it starts from and what was lost before it.
+var startKeys = []string{
+	"image", "training.dcnlab.com/restored-from", "training.dcnlab.com/inherited-seconds", "training.dcnlab.com/gpu", "training.dcnlab.com/ledger",
+}
+
+// withoutStart is a child without startKeys.
+func withoutStart(child any) any {
+	switch v := child.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, value := range v {
+			if !slices.Contains(startKeys, key) {
+				out[key] = withoutStart(value)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = withoutStart(item)
+		}
+		return out
+	}
+	return child
 }
 
 // withoutTimes is a copy in which all timestamps are the same.
