@@ -32,6 +32,17 @@ const AnnotationAllowNamespaces = "training.dcnlab.com/allow-namespaces"
 // TaintLeaving is put on a Node whose VM is about to go, so that nothing new lands on it.
 const TaintLeaving = "training.dcnlab.com/leaving"
 
+// What the node agent says once the metadata server of its VM has said that GCE takes the VM back.
+const (
+	// ConditionSpotPreempted is a condition of Nodes: False while the agent watches, True from the notice on, and absent
+	// where no agent is.
+	ConditionSpotPreempted = "SpotPreempted"
+	// ConditionPodPreempted is a condition of training pods: True from the notice on.
+	ConditionPodPreempted = "training.dcnlab.com/Preempted"
+	// TaintPreempted is put on the Node, so that nothing new lands on it.
+	TaintPreempted = "training.dcnlab.com/preempted"
+)
+
 // PoolID is the value of LabelPool for a SpotInstanceVM: the first 16 hexadecimal digits of the SHA-256 of
 // "namespace/name". A job can compute it from the pool's name alone.
 func PoolID(namespace, name string) string {

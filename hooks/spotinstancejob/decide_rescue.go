@@ -1,6 +1,7 @@
 package spotinstancejob
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -20,8 +21,9 @@ const clockSlack = 5 * time.Second
 // awaitRescue makes sure that a checkpoint of the best replica answers the slot's loss, and tells whether its successor
 // should wait for it. VM and checkpoint are under way at the same time: the pool replaces a doomed VM by itself.
 //
+//	a checkpoint that answers this loss has completed        go
 //	nobody can be checkpointed, or would add nothing         go
-//	a checkpoint has answered this loss, or failed to        go
+//	a checkpoint of the best replica has failed to           go
 //	the one in flight is overdue                             go
 //	the last two failed, and none has ever completed         go
 //	a VM is free, and the wait costs more than it saves      go
@@ -31,7 +33,7 @@ func (s *survey) awaitRescue(of slot) bool {
 		return false
 	}
 	from := s.rescuer()
-	if from == nil {
+	if from == nil || s.isSaved(of.newest) {
 		return false
 	}
 	current := s.inFlight(from.pod.uid)
@@ -49,14 +51,44 @@ func (s *survey) awaitRescue(of slot) bool {
 	return s.worthWaiting(*current)
 }
 
-// rescuer is the attempt to checkpoint: of the survivors the one with most progress; if nobody survives, a doomed one
-// whose VM still answers.
+// rescuer is the attempt to checkpoint.
+//
+//	a doomed one has time left for it, and no survivor has trained for much longer      the doomed one with most progress
+//	replicas survive                                                                    the survivor with most progress
+//	nobody survives                                                                     a doomed one whose VM still answers
+//
+// The first leaves survivors alone, which a checkpoint would freeze. Much longer is longer than a checkpoint takes.
 func (s *survey) rescuer() *attempt {
-	if survivor := s.mostProgress(func(other slot) bool { return other.verdict == running && other.newest.vm.fine() }); survivor != nil {
+	survivor := s.mostProgress(func(of slot) bool { return of.verdict == running && of.newest.vm.fine() })
+	dying := s.mostProgress(func(of slot) bool { return of.verdict == doomed && s.hasTime(of.newest) })
+	switch {
+	case dying != nil && (survivor == nil || dying.progress(s.now)+s.measured() >= survivor.progress(s.now)):
+		return dying
+	case survivor != nil:
 		return survivor
 	}
-	return s.mostProgress(func(other slot) bool {
-		return other.verdict == doomed && other.newest.started() && other.newest.vm.state == v1alpha1.InstanceStopping
+	return s.mostProgress(func(of slot) bool {
+		return of.verdict == doomed && of.newest.started() && of.newest.vm.state == v1alpha1.InstanceStopping
+	})
+}
+
+// hasTime tells whether a checkpoint of a doomed attempt, as long as they take and a quarter more, would be complete before
+// its VM stops. What one in flight has taken already counts.
+func (s *survey) hasTime(a attempt) bool {
+	rest := s.measured()
+	if rest == 0 || !a.started() {
+		return false // nobody knows how long it takes, or nobody has heard of a notice
+	}
+	if current := s.inFlight(a.pod.uid); current != nil && !current.created.IsZero() {
+		rest = max(0, rest-s.age(current.created))
+	}
+	return s.now.Add(rest + rest/4).Before(a.vm.stops)
+}
+
+// isSaved is true once a checkpoint that was made because VMs are lost, at the time of this loss or later, has completed.
+func (s *survey) isSaved(loss attempt) bool {
+	return slices.ContainsFunc(s.backups, func(b backup) bool {
+		return b.complete && b.reason == reasonPreemption && !b.created.Add(clockSlack).Before(loss.end())
 	})
 }
 

@@ -4,6 +4,9 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
@@ -142,6 +145,74 @@ func TestRescue(t *testing.T) {
 		},
 	})
 }
+
+// TestNotice is about the two minutes of notice that GCE gives the VM of replica 0: a checkpoint of the doomed pod itself, if
+// it fits. Replica 1 survives; both trained for 25 minutes.
+func TestNotice(t *testing.T) {
+	const trained = 25 * time.Minute
+	noticed := func(ago time.Duration, more ...fact) []fact {
+		return append([]fact{
+			ready("vm-0"), ready("vm-1"),
+			anAttempt(0, 1, trains("vm-0", trained), isNoticed(ago)), anAttempt(1, 1, trains("vm-1", trained)),
+		}, more...)
+	}
+	// took is a checkpoint of a while ago, which shows how long they take.
+	took := func(d time.Duration) fact {
+		return aCheckpoint("old", 0, 1, 10*time.Minute, 15*time.Minute, done(10*time.Minute-d))
+	}
+	own := func(asked time.Duration, parts ...checkpointPart) fact {
+		return func(w *world) {
+			name := backupName(&w.job, &podFacts{uid: podUID(0, 1)}, reasonPreemption, jobName(&w.job, 0, 1))
+			aCheckpoint(name, 0, 1, asked, trained-asked, append(parts, isRescue)...)(w)
+		}
+	}
+	ownName := "train-preemption-bc20813626"
+	checkTales(t, map[string]tale{
+		"it fits: the doomed pod": {
+			given: noticed(time.Second, took(94*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r0-a1 preemption; resync 2m20s",
+		},
+		"it fits hardly: the survivor": {
+			given: noticed(time.Second, took(96*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 2m23s",
+		},
+		"half of the notice is over: the survivor": {
+			given: noticed(time.Minute, took(50*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 15s",
+		},
+		"nobody knows how long it takes: the survivor": {
+			given: noticed(time.Second), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 9m59s",
+		},
+		"the survivor has trained for longer than a checkpoint takes": {
+			given: []fact{
+				ready("vm-0"), ready("vm-1"), took(time.Minute),
+				anAttempt(0, 1, trains("vm-0", trained), isNoticed(time.Second)), anAttempt(1, 1, trains("vm-1", trained+61*time.Second)),
+			},
+			want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 1m29s",
+		},
+		"under way: nobody else is checkpointed, though less time is left than one takes": {
+			given: noticed(100*time.Second, took(94*time.Second), own(98*time.Second)), want: "Recovering; keep r0-a1 r1-a1; resync 43s",
+		},
+		"done: the successor starts from it, and no second one is made": {
+			given: noticed(100*time.Second, took(94*time.Second), own(98*time.Second, done(time.Second))),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from " + ownName + "; resync 20m0s",
+		},
+		"the VM stops before it is done: the survivor": {
+			given: noticed(121*time.Second, took(94*time.Second), own(119*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 20s",
+		},
+		"two are noticed: the one with most progress": {
+			given: []fact{
+				ready("vm-0"), ready("vm-1"), took(30 * time.Second),
+				anAttempt(0, 1, trains("vm-0", trained), isNoticed(time.Second)), anAttempt(1, 1, trains("vm-1", trained+time.Second), isNoticed(time.Second)),
+			},
+			want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 44s",
+		},
+	})
+}
+
+// isNoticed is what the node agent says of a pod.
+func isNoticed(since time.Duration) part {
+	return func(_ *batchv1.Job, pod *corev1.Pod) { podCondition(pod, v1alpha1.ConditionPodPreempted, since) }
+}
+
+func isRescue(b *checkpointBackup) { b.Metadata.Annotations[annotationReason] = string(reasonPreemption) }
 
 func peersOn(first, second string) fact {
 	return and(anAttempt(0, 1, trains(first, 25*time.Minute)), anAttempt(1, 1, trains(second, 25*time.Minute)))

@@ -35,7 +35,9 @@ type poolFacts struct {
 type vm struct {
 	state    v1alpha1.InstanceState
 	since    time.Time
-	unneeded bool // it goes, or is gone, because nothing ran on it any more
+	unneeded bool          // it goes, or is gone, because nothing ran on it any more
+	notice   time.Duration // that GCE gives before it stops the VM
+	stops    time.Time     // when GCE stops it, as its notice says; zero: nobody has told of a notice
 }
 
 // attempt is one child Job and its pod.
@@ -71,6 +73,7 @@ type podFacts struct {
 	ready      bool
 	deletedAt  time.Time // when its deletion was asked for; zero: it is not being deleted
 	disrupted  bool      // condition DisruptionTarget
+	noticed    time.Time // when the node agent said that GCE takes the VM back; zero: it did not
 	scheduled  time.Time
 	started    time.Time // start of the first container; zero: never
 	ended      time.Time // last end of a container, once all have ended

@@ -55,7 +55,7 @@ func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) 
 			a.pod = observePod(pod)
 			a.node = a.pod.node
 		}
-		a.vm = o.pool.vm(a.node)
+		a.vm = o.pool.vm(a.node).heard(a.pod)
 		o.attempts = append(o.attempts, a)
 		o.ledger = o.ledger.merge(parseLedger(job.Annotations[annotationLedger]))
 	}
@@ -95,9 +95,11 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		}
 	}
 	for _, instance := range pool.Status.ProvisionedInstances {
-		facts.vms[instance.Name] = vm{
-			state: instance.State, since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded,
+		entry := vm{state: instance.State, since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded}
+		if instance.PreemptionNotice != nil {
+			entry.notice = instance.PreemptionNotice.Duration
 		}
+		facts.vms[instance.Name] = entry
 	}
 	return facts
 }
@@ -108,6 +110,18 @@ func (p *poolFacts) vm(node string) vm {
 		return vm{}
 	}
 	return p.vms[node]
+}
+
+// heard is what is known of a pod's VM when the pod's own word of the notice counts, too: it comes before the pool's.
+func (v vm) heard(pod *podFacts) vm {
+	if pod == nil || pod.noticed.IsZero() {
+		return v
+	}
+	v.stops = pod.noticed.Add(v.notice)
+	if !v.leaving() && v.state != v1alpha1.InstanceGone {
+		v.state, v.since = v1alpha1.InstanceStopping, pod.noticed
+	}
+	return v
 }
 
 // podsByJob picks one pod per Job: the newest. A Job of ours makes a second one only when the first was deleted before it

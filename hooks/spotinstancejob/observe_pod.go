@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
 // longestMessage bounds what is told of one pod: a kubelet may say 4 KiB of each container, and a condition's message
@@ -24,6 +26,10 @@ func observePod(pod *corev1.Pod) *podFacts {
 			facts.ready = isTrue
 		case corev1.DisruptionTarget:
 			facts.disrupted = facts.disrupted || isTrue
+		case v1alpha1.ConditionPodPreempted:
+			if isTrue {
+				facts.noticed = c.LastTransitionTime.Time
+			}
 		case corev1.PodScheduled:
 			if isTrue {
 				facts.scheduled = c.LastTransitionTime.Time

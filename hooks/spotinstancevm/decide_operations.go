@@ -78,7 +78,7 @@ func drainOf(_ observed, m machine) (operation, bool) {
 		return operation{}, false
 	}
 	op := operation{verb: drainNode, vm: m.name, zone: m.zone, node: m.node.ref()}
-	return op, m.leaving || (m.state == v1alpha1.InstanceStopping && m.reason == v1alpha1.VMRunLimit && isUp(m.status))
+	return op, m.leaving || (m.state == v1alpha1.InstanceStopping && isUp(m.status))
 }
 
 func (n node) ref() nodeRef { return nodeRef{name: n.name, uid: n.uid} }

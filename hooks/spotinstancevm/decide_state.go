@@ -77,6 +77,8 @@ func presentState(o observed, m machine) (v1alpha1.InstanceState, string) {
 		return v1alpha1.InstanceDeleting, v1alpha1.VMPoolDeleted
 	case isDown(m.status):
 		return v1alpha1.InstanceStopping, m.endReason("")
+	case m.isNoticed():
+		return v1alpha1.InstanceStopping, v1alpha1.VMPreempted
 	case isNearRunLimit(o, m):
 		return v1alpha1.InstanceStopping, v1alpha1.VMRunLimit
 	case m.nodeReady():
@@ -144,6 +146,9 @@ func unreadState(m machine) (v1alpha1.InstanceState, string) {
 	case v1alpha1.InstanceGone, v1alpha1.InstanceDeleting, v1alpha1.InstanceStopping:
 		return m.state, m.reason
 	}
+	if m.isNoticed() {
+		return v1alpha1.InstanceStopping, v1alpha1.VMPreempted
+	}
 	if m.nodeReady() {
 		return v1alpha1.InstanceReady, ""
 	}
@@ -207,6 +212,11 @@ func isUp(status string) bool { return status == "RUNNING" }
 
 func isEnding(state v1alpha1.InstanceState) bool {
 	return state == v1alpha1.InstanceStopping || state == v1alpha1.InstanceGone
+}
+
+// isNoticed tells whether GCE has said, inside the VM, that it takes it back. It never changes its mind.
+func (m machine) isNoticed() bool {
+	return m.node != nil && m.node.noticed || m.state == v1alpha1.InstanceStopping && m.reason == v1alpha1.VMPreempted
 }
 
 // nodeJoined tells whether the VM's Node is Ready with its GPUs.

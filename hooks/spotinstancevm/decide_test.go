@@ -79,6 +79,7 @@ func training(m *machine)   { m.pods = 1 }
 func outdated(m *machine)   { m.oldSpec = true }
 func unrecorded(m *machine) { m.recorded = false }
 func isLeaving(m *machine)  { m.node.leaving = true }
+func noticed(m *machine)    { m.node.noticed = true }
 func booted(d time.Duration) func(*machine) {
 	return func(m *machine) { running(m); m.seen.created = ago(d) }
 }
@@ -130,6 +131,12 @@ func TestStates(t *testing.T) {
 		"joined, Node deleted":                        {from: isReady, facts: edits{running, joined}, to: notReady},
 		"not Ready, Ready again":                      {from: notReady, facts: edits{healthy}, to: isReady},
 		"not Ready for joinTimeout":                   {from: notReady, facts: edits{running, joined, lasting(16 * time.Minute)}, to: deleting, reason: v1alpha1.VMNodeNotReady},
+		"its agent has the notice":                    {from: isReady, facts: edits{healthy, noticed}, to: stopping, reason: v1alpha1.VMPreempted},
+		"noticed, and its Node is deleted":            {from: stopping, facts: edits{running, joined, because(v1alpha1.VMPreempted)}, to: stopping, reason: v1alpha1.VMPreempted},
+		"noticed near its run limit":                  {from: isReady, facts: edits{healthy, noticed, func(m *machine) { m.runsUntil, m.seen.created = noon.Add(20*time.Minute), ago(time.Hour) }}, to: stopping, reason: v1alpha1.VMPreempted},
+		"noticed, then a user's stop":                 {from: stopping, facts: edits{healthy, noticed, status("STOPPING"), stoppedVM, because(v1alpha1.VMPreempted)}, to: stopping, reason: v1alpha1.VMPreempted},
+		"unread, noticed":                             {from: isReady, facts: edits{healthy, noticed, unreadable}, to: stopping, reason: v1alpha1.VMPreempted},
+		"pool deleted, noticed":                       {from: stopping, facts: edits{healthy, noticed, because(v1alpha1.VMPreempted)}, world: func(o *observed) { o.finalizing = true }, to: deleting, reason: v1alpha1.VMPoolDeleted},
 		"STOPPING, nobody knows why":                  {from: isReady, facts: edits{healthy, status("STOPPING")}, to: stopping},
 		"STOPPING, preempted":                         {from: isReady, facts: edits{healthy, status("STOPPING"), preempted}, to: stopping, reason: v1alpha1.VMPreempted},
 		"STOPPING, a user's stop":                     {from: isReady, facts: edits{healthy, status("STOPPING"), stoppedVM}, to: stopping, reason: v1alpha1.VMStopped},

@@ -13,7 +13,7 @@
 //	   └─────────────────────► Gone ◄───────── Deleting ◄──────────────────────────┴──────────────┘
 //	                            ▲
 //	                            │ a complete list of the zone does not show it
-//	any, present ──► Stopping ──┘     preempted, stopped, or 20 minutes before its run limit
+//	any, present ──► Stopping ──┘     preempted or about to be, stopped, or 20 minutes before its run limit
 //	any, unread  ──► Unknown          its zone cannot be read and its Node is not Ready
 //
 // What holds whatever happens:

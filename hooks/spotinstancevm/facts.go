@@ -93,6 +93,7 @@ type node struct {
 	ready   bool
 	gpus    int64
 	leaving bool // has TaintLeaving
+	noticed bool // its agent has heard that GCE takes the VM back
 }
 
 // zone is one zone where VMs of the pool are or may be.

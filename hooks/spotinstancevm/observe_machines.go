@@ -187,7 +187,9 @@ func nodeOf(id identity, n corev1.Node) (node, bool) {
 	}
 	found := node{name: n.Name, uid: string(n.UID), zone: zone}
 	for _, c := range n.Status.Conditions {
-		found.ready = found.ready || (c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue)
+		isTrue := c.Status == corev1.ConditionTrue
+		found.ready = found.ready || isTrue && c.Type == corev1.NodeReady
+		found.noticed = found.noticed || isTrue && c.Type == v1alpha1.ConditionSpotPreempted
 	}
 	gpus := n.Status.Allocatable[resourceGPU]
 	found.gpus = gpus.Value()

@@ -38,7 +38,7 @@ var happenings = []happening{
 		e.do("capacity", append(e.aZone(), pick(e, []string{"0", "0", "1", "2", "20"})), nil)
 	}},
 	{3, func(e *explorer) {
-		e.do("boots", []string{pick(e, []string{"never", "slow", "without-gpus"})}, map[string]string{"n": pick(e, []string{"1", "2"})})
+		e.do("boots", []string{pick(e, []string{"never", "slow", "without-gpus", "without-node-agent", "without-node-agent"})}, map[string]string{"n": pick(e, []string{"1", "2"})})
 	}},
 	{3, func(e *explorer) { e.do("linger", nil, map[string]string{"for": pick(e, []string{"2m", "10m"})}) }},
 	// Pods.

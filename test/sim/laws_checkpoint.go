@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -148,7 +149,7 @@ func (v *view) newJob(name string) *batchv1.Job {
 }
 
 // judgeRescue is the law most-trained-is-saved: while replicas survive, the checkpoint that answers a loss is of one that has
-// trained most.
+// trained most; or of a doomed one, if there is hope that it completes before the VM stops.
 func (l *Laws) judgeRescue(v *view) {
 	trained, most := map[string]time.Duration{}, time.Duration(0)
 	for _, a := range v.attempts {
@@ -163,15 +164,33 @@ func (l *Laws) judgeRescue(v *view) {
 			continue
 		}
 		has, survives := trained[b.Annotations[annotatedPod]]
-		if b.Annotations[annotatedReason] == "preemption" && len(trained) > 0 && (!survives || has < most) {
+		if b.Annotations[annotatedReason] == "preemption" && len(trained) > 0 && (!survives || has < most) && !l.isHopeful(v, b.Annotations[annotatedPod], most) {
 			l.violate("most-trained-is-saved", "%s is of %s with %s of training (survives: %v), and a survivor has %s", k.Name, b.Spec.PodRef.Name, has, survives, most)
 		}
 	}
 }
 
+// isHopeful tells whether a checkpoint of the job has ever been so fast that one of this pod, which has its notice, would be
+// complete in time; and whether no other has trained for longer than the slowest took.
+func (l *Laws) isHopeful(v *view, pod string, most time.Duration) bool {
+	i := slices.IndexFunc(v.attempts, func(a seenAttempt) bool { return a.pod != nil && string(a.pod.UID) == pod && isToldPreempted(a.pod) })
+	if i < 0 {
+		return false
+	}
+	fastest, slowest := time.Duration(math.MaxInt64), time.Duration(0)
+	for _, b := range v.backups {
+		if at := b.builtAt(); b.Status.Phase == phaseCompleted && !at.IsZero() {
+			took := at.Sub(b.CreationTimestamp.Time)
+			fastest, slowest = min(fastest, took), max(slowest, took)
+		}
+	}
+	g := l.world.Machines.nodes[v.attempts[i].pod.Spec.NodeName]
+	return slowest > 0 && g != nil && g.noticed && v.now.Add(fastest).Before(g.stops) && v.attempts[i].trained(v.now)+slowest+rounding >= most
+}
+
 // survives tells whether an attempt trains on a VM that is well, and no younger one takes its place.
 func (v *view) survives(a seenAttempt) bool {
-	isWell := a.vm == v1alpha1.InstanceReady || a.vm == v1alpha1.InstanceJoining || a.vm == ""
+	isWell := (a.vm == v1alpha1.InstanceReady || a.vm == v1alpha1.InstanceJoining || a.vm == "") && (a.pod == nil || !isToldPreempted(a.pod))
 	return isWell && a.trains() && a.DeletionTimestamp == nil && v.keeps("Job", a.Name) &&
 		!slices.ContainsFunc(v.attempts, func(other seenAttempt) bool {
 			return other.replica() == a.replica() && other.number() > a.number() && v.keeps("Job", other.Name)

@@ -11,9 +11,10 @@ import (
 
 // How a VM boots that does not boot as it should.
 const (
-	bootsNever       = "never"        // it runs and is billed, and its Node never appears
-	bootsSlow        = "slow"         // it takes several times as long
-	bootsWithoutGPUs = "without-gpus" // its Node registers, and its driver never reports the GPUs
+	bootsNever            = "never"              // it runs and is billed, and its Node never appears
+	bootsSlow             = "slow"               // it takes several times as long
+	bootsWithoutGPUs      = "without-gpus"       // its Node registers, and its driver never reports the GPUs
+	bootsWithoutNodeAgent = "without-node-agent" // no node agent runs there
 )
 
 // Machines are the guests of GCE's VMs, and the kubelets in them. Each does what its startup script says, and shuts its
@@ -37,6 +38,9 @@ type guest struct {
 	node      string // empty until it has joined
 	boots     string
 	shutsDown bool
+	watched   bool      // its node agent has started
+	noticed   bool      // its metadata server says that GCE takes it back
+	stops     time.Time // when it does, if noticed
 	off       bool
 	cutOff    bool
 	silences  int // how often its heartbeats stopped or began again
@@ -72,6 +76,8 @@ func (m *Machines) handle(event gcefake.Event) {
 	case event.Kind == gcefake.Running:
 		m.boot(event.VM)
 	case g == nil:
+	case event.Kind == gcefake.Notice:
+		m.hearNotice(g)
 	case event.Kind == gcefake.Stopping:
 		m.shutDown(g)
 	case event.Kind == gcefake.Stopped || event.Kind == gcefake.Gone:
@@ -179,10 +185,9 @@ func (m *Machines) setReady(node string, status corev1.ConditionStatus, reason, 
 	}
 	m.world.Tracef("node %s ready=%s %s", node, status, reason)
 	_ = m.world.API.Update(k, "", func(o Object) { // it is there
-		conditions := &o.(*corev1.Node).Status.Conditions
 		now := m.world.API.timestamp()
-		*conditions = []corev1.NodeCondition{{
+		setNodeCondition(o.(*corev1.Node), corev1.NodeCondition{
 			Type: corev1.NodeReady, Status: status, Reason: reason, Message: message, LastHeartbeatTime: now, LastTransitionTime: now,
-		}}
+		})
 	})
 }

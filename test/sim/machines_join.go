@@ -39,6 +39,7 @@ func (m *Machines) join(g *guest) {
 	g.node = node.Name
 	m.nodes[node.Name] = g
 	m.world.Tracef("vm %s joins as %s", g.vm.Name, node.Name)
+	m.startNodeAgent(g)
 }
 
 // nodeOf is the Node that the kubelet of a VM registers.

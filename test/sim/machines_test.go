@@ -90,7 +90,7 @@ func TestALifeOfTraining(t *testing.T) {
 	require.Equal(t, 1, w.Counts.Faults["preempt"])
 	w.until("it runs again", func() bool {
 		pod := w.podOf(0)
-		return pod != nil && pod.UID != old.UID && isReady(pod)
+		return pod != nil && pod.UID != old.UID && isReady(pod) && w.Machines.nodes[old.Spec.NodeName] == nil
 	})
 	restored, _, _ := w.Images.Content(w.podOf(0).Spec.Containers[0].Image)
 	assert.Greater(t, restored, time.Minute, "from %s", w.podOf(0).Spec.Containers[0].Image)

@@ -1,0 +1,108 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// The node agent of a VM reads the metadata server, and writes what it says on the VM's Node and on the training pods
+// there: that it watches once it has started, and that GCE takes the VM back within a second of the notice. It goes on for
+// pods that come later, and through every outage, until the VM stops.
+const (
+	watcherStarts = 5 * time.Second // at most, after its Node has joined
+	watcherHears  = time.Second     // at most, after the notice
+	watcherLooks  = time.Second     // for pods that have come since, after the notice
+)
+
+// startNodeAgent lets the agent of a Node start, unless its VM has none.
+func (m *Machines) startNodeAgent(g *guest) {
+	if g.boots == bootsWithoutNodeAgent {
+		return
+	}
+	m.world.whenUp(time.Duration(m.world.Random.Int64N(int64(watcherStarts))), func() {
+		g.watched = true
+		m.speak(g)
+	})
+}
+
+// hearNotice lets the agent hear of the notice.
+func (m *Machines) hearNotice(g *guest) {
+	g.noticed, g.stops = true, m.world.Clock.Now().Add(g.vm.Spec.PreemptionNotice)
+	m.world.whenUp(time.Duration(m.world.Random.Int64N(int64(watcherHears))), func() { m.speak(g) })
+}
+
+// speak lets the agent write what the metadata server says.
+func (m *Machines) speak(g *guest) {
+	if !g.watched || g.off || g.shutsDown {
+		return
+	}
+	if !g.cutOff {
+		m.sayPreempted(g)
+	}
+	if g.noticed {
+		m.world.whenUp(watcherLooks, func() { m.speak(g) })
+	}
+}
+
+func (m *Machines) sayPreempted(g *guest) {
+	status, reason := corev1.ConditionFalse, "NoNotice"
+	if g.noticed {
+		status, reason = corev1.ConditionTrue, "PreemptionNotice"
+	}
+	k := Key{Kind: "Node", Name: g.node}
+	r := m.world.API.Get(k)
+	if r == nil {
+		return
+	}
+	now := m.world.API.timestamp()
+	if !says(As[*corev1.Node](r), v1alpha1.ConditionSpotPreempted, status) {
+		m.world.Tracef("node agent %s preempted=%s", g.node, status)
+		_ = m.world.API.Update(k, "", func(o Object) { // it is there
+			node := o.(*corev1.Node)
+			setNodeCondition(node, corev1.NodeCondition{Type: v1alpha1.ConditionSpotPreempted, Status: status, Reason: reason, LastTransitionTime: now})
+			if g.noticed {
+				node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoSchedule})
+			}
+		})
+	}
+	if !g.noticed {
+		return
+	}
+	for _, pod := range m.pods.podsOn(g.node) {
+		if isToldPreempted(pod) || pod.Labels[v1alpha1.LabelPool] == "" {
+			continue
+		}
+		m.write(pod, "preempted", func(pod *corev1.Pod) {
+			setPodCondition(pod, corev1.PodCondition{Type: v1alpha1.ConditionPodPreempted, Status: corev1.ConditionTrue, Reason: reason, LastTransitionTime: now})
+		})
+	}
+}
+
+func says(node *corev1.Node, kind corev1.NodeConditionType, status corev1.ConditionStatus) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == kind {
+			return c.Status == status
+		}
+	}
+	return false
+}
+
+func isToldPreempted(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == v1alpha1.ConditionPodPreempted && c.Status == corev1.ConditionTrue
+	})
+}
+
+func setNodeCondition(node *corev1.Node, condition corev1.NodeCondition) {
+	for i := range node.Status.Conditions {
+		if node.Status.Conditions[i].Type == condition.Type {
+			node.Status.Conditions[i] = condition
+			return
+		}
+	}
+	node.Status.Conditions = append(node.Status.Conditions, condition)
+}
