@@ -11,6 +11,8 @@ const (
 	LabelPool = "training.dcnlab.com/pool"
 	// LabelPoolUID is on the Nodes of a pool and holds the pool's UID. It only proves ownership before a delete.
 	LabelPoolUID = "training.dcnlab.com/pool-uid"
+	// LabelNotice is on the Nodes of a pool and holds how many seconds before a VM is stopped GCE tells it. Absent: none.
+	LabelNotice = "training.dcnlab.com/preemption-notice"
 	// LabelJobUID is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob and holds its UID.
 	LabelJobUID = "training.dcnlab.com/job-uid"
 	// LabelReplica is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob: the replica, from 0.

@@ -59,6 +59,9 @@ func bootstrapOf(id identity, s settings, vm vmRequest, join bootstrap.Join) boo
 	labels[corev1.LabelTopologyRegion] = regionOf(vm.zone)
 	labels[corev1.LabelTopologyZone] = vm.zone
 	labels[corev1.LabelInstanceTypeStable] = s.machineType
+	if s.model == gce.ModelSpot && s.notice > 0 {
+		labels[v1alpha1.LabelNotice] = strconv.Itoa(int(s.notice.Seconds()))
+	}
 	return bootstrap.VM{
 		Name:       vm.name,
 		ProviderID: id.providerID(vm.zone, vm.name),

@@ -1,7 +1,8 @@
-// Package kube is the few calls that the hooks make to the API server themselves, past what Metacontroller sends them.
+// Package kube is the few calls that this program makes to the API server itself, past what Metacontroller sends it.
 //
-// Its width is the operator's RBAC: get on Secrets and on one ConfigMap, get, patch and delete on Nodes, list on pods,
-// create on pods/eviction and events. It watches nothing, caches nothing and retries only conflicts.
+// Its width is the RBAC of two accounts. The operator's: get on Secrets and on one ConfigMap, get, patch and delete on
+// Nodes, list on pods, create on pods/eviction and events. The node agent's: get and patch on Nodes, patch on nodes/status
+// and pods/status, list on pods. It watches nothing, caches nothing and retries only conflicts.
 package kube
 
 import (
@@ -90,6 +91,40 @@ func (c *Client) patchTaints(ctx context.Context, node *corev1.Node, taint corev
 	}
 	_, err = c.api.CoreV1().Nodes().Patch(ctx, node.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 	return err
+}
+
+// Node returns one Node.
+func (c *Client) Node(ctx context.Context, name string) (*corev1.Node, error) {
+	return c.api.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+}
+
+// SetNodeCondition writes one condition of the Node of this name and UID. Another Node of this name is a conflict.
+func (c *Client) SetNodeCondition(ctx context.Context, node corev1.ObjectReference, condition corev1.NodeCondition) error {
+	patch, err := conditionPatch(node.UID, condition)
+	if err == nil {
+		_, err = c.api.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	}
+	return err
+}
+
+// SetPodCondition writes one condition of the pod of this namespace, name and UID. Absent or replaced is no error.
+func (c *Client) SetPodCondition(ctx context.Context, pod corev1.ObjectReference, condition corev1.PodCondition) error {
+	patch, err := conditionPatch(pod.UID, condition)
+	if err == nil {
+		_, err = c.api.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	}
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return ignoreNotFound(err)
+}
+
+// conditionPatch merges one condition by its type, and only into the object of this UID.
+func conditionPatch(uid types.UID, condition any) ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": uid},
+		"status":   map[string]any{"conditions": []any{condition}},
+	})
 }
 
 // DeleteNode deletes the Node of this name and UID. Absent is no error.

@@ -58,6 +58,7 @@ type Cluster struct {
 	images     *Images
 	trainer    *Trainer
 	hypervisor *Hypervisor
+	metadata   *loopbackServer // of all VMs, below their numeric ids
 	agent      *Agent
 	operator   operator
 	pools      poolRegistry
@@ -200,6 +201,7 @@ func (c *Cluster) shutDown() {
 	c.background.stop()
 	c.operator.stop()
 	c.gceServer.stop()
+	c.metadata.stop()
 	stopAll(stopGrace, c.children.kwok, c.children.scheduler, c.children.controllerManager)
 	c.children.apiServer.stop(stopGrace)
 	c.children.etcd.stop(stopGrace)

@@ -17,13 +17,14 @@ type guest struct {
 	mu           sync.Mutex
 	node         string // name of its Node; empty until it has joined
 	shutsDown    bool
+	noticed      chan struct{} // closed once instance/preempted is TRUE
 	off          bool
 	disconnected bool
 	console      []string
 }
 
 func newGuest(ctx context.Context, vm gcefake.VM) *guest {
-	g := &guest{vm: vm}
+	g := &guest{vm: vm, noticed: make(chan struct{})}
 	g.powered, g.cut = context.WithCancel(ctx)
 	return g
 }

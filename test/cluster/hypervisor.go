@@ -100,6 +100,10 @@ func (h *Hypervisor) handle(event gcefake.Event) {
 	case gcefake.Running:
 		g := h.add(event.VM)
 		h.cluster.background.run(func(context.Context) { h.boot(g) })
+	case gcefake.Notice:
+		if g := h.guest(event.VM.ID); g != nil {
+			close(g.noticed)
+		}
 	case gcefake.Stopping:
 		if g := h.guest(event.VM.ID); g != nil {
 			h.cluster.background.run(func(ctx context.Context) { h.shutDown(ctx, g) })

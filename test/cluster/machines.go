@@ -17,7 +17,7 @@ func newGCE(config gcefake.Config) *gcefake.Fake {
 	if config.Timings == (gcefake.Timings{}) {
 		config.Timings = gcefake.Timings{
 			Provision: 500 * time.Millisecond, Stage: 500 * time.Millisecond, Stockout: time.Second,
-			Delete: time.Second, Stop: 2 * time.Second, Notice: 5 * time.Second,
+			Delete: time.Second, Stop: 2 * time.Second, Notice: 15 * time.Second,
 		}
 	}
 	return gcefake.New(config)
@@ -34,6 +34,10 @@ func (c *Cluster) startMachines(ctx context.Context) (err error) {
 	factory := informers.NewSharedInformerFactory(c.client, 0)
 	pods, nodes := factory.Core().V1().Pods(), factory.Core().V1().Nodes()
 	c.hypervisor = &Hypervisor{cluster: c, guests: map[string]*guest{}}
+	if c.metadata, err = newLoopbackServer(metadataServer{c.hypervisor}); err != nil {
+		return err
+	}
+	nodeAgents := &nodeAgents{cluster: c, pods: pods.Lister(), running: map[types.UID]context.CancelFunc{}}
 	c.trainer = &Trainer{
 		cluster: c, images: c.images, pods: pods.Lister(), kubelet: c.hypervisor,
 		terminated: map[types.UID]termination{}, acted: map[types.UID]string{},
@@ -49,6 +53,7 @@ func (c *Cluster) startMachines(ctx context.Context) (err error) {
 	c.background.run(func(ctx context.Context) { <-ctx.Done(); factory.Shutdown() })
 	c.background.run(c.trainer.run)
 	c.background.run(c.agent.run)
+	c.background.run(nodeAgents.run)
 	c.gce.Subscribe(c.hypervisor.handle)
 	return ctx.Err()
 }

@@ -20,7 +20,7 @@ func LabTiming() Timing {
 	return Timing{
 		GCE: gcefake.Timings{
 			Provision: 500 * time.Millisecond, Stage: 500 * time.Millisecond, Stockout: time.Second,
-			Delete: time.Second, Stop: 2 * time.Second, Notice: 5 * time.Second,
+			Delete: time.Second, Stop: 2 * time.Second, Notice: 15 * time.Second,
 		},
 		Boot: time.Second, Pull: 500 * time.Millisecond, Checkpoint: time.Second,
 		NotReady: 12 * time.Second, Evict: 5 * time.Second, PodGC: 20 * time.Second,
