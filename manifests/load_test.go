@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -27,6 +28,9 @@ type installed struct {
 	clusterRoleBindings []rbacv1.ClusterRoleBinding
 	roleBindings        []rbacv1.RoleBinding
 	deployment          appsv1.Deployment
+	daemonSet           appsv1.DaemonSet
+	policies            []admissionv1.ValidatingAdmissionPolicy
+	policyBindings      []admissionv1.ValidatingAdmissionPolicyBinding
 	service             corev1.Service
 	budget              policyv1.PodDisruptionBudget
 	controllers         []compositeController
@@ -95,6 +99,12 @@ func (all *installed) add(t *testing.T, file string, document []byte) {
 		all.roleBindings = append(all.roleBindings, decode[rbacv1.RoleBinding](t, file, document))
 	case "Deployment":
 		all.deployment = decode[appsv1.Deployment](t, file, document)
+	case "DaemonSet":
+		all.daemonSet = decode[appsv1.DaemonSet](t, file, document)
+	case "ValidatingAdmissionPolicy":
+		all.policies = append(all.policies, decode[admissionv1.ValidatingAdmissionPolicy](t, file, document))
+	case "ValidatingAdmissionPolicyBinding":
+		all.policyBindings = append(all.policyBindings, decode[admissionv1.ValidatingAdmissionPolicyBinding](t, file, document))
 	case "Service":
 		all.service = decode[corev1.Service](t, file, document)
 	case "PodDisruptionBudget":

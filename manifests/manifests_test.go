@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
@@ -25,6 +26,7 @@ import (
 const (
 	namespace = "spot-instance-training-system"
 	name      = "spot-instance-training-operator"
+	nodeAgent = "spot-instance-training-node-agent"
 )
 
 func TestNamesAreInApplyOrder(t *testing.T) {
@@ -34,7 +36,7 @@ func TestNamesAreInApplyOrder(t *testing.T) {
 	for _, object := range all.inOrder {
 		kinds = append(kinds, object.GetKind())
 		if object.GetNamespace() != "" {
-			assert.Contains(t, []string{namespace, "kube-public"}, object.GetNamespace(), object.GetName())
+			assert.Contains(t, []string{namespace, nodeAgent, "kube-public"}, object.GetNamespace(), object.GetName())
 		}
 	}
 	last := slices.Index(kinds, "CompositeController")
@@ -158,12 +160,56 @@ func TestOperatorMayDoNoMoreThanItHasTo(t *testing.T) {
 	assert.Len(t, all.roles, 1)
 
 	operator := []rbacv1.Subject{{Kind: "ServiceAccount", Name: name, Namespace: namespace}}
-	require.Len(t, all.clusterRoleBindings, 1)
+	require.Len(t, all.clusterRoleBindings, 2)
 	require.Len(t, all.roleBindings, 1)
 	assert.Equal(t, operator, all.clusterRoleBindings[0].Subjects)
 	assert.Equal(t, name, all.clusterRoleBindings[0].RoleRef.Name)
 	assert.Equal(t, operator, all.roleBindings[0].Subjects)
 	assert.Equal(t, name, all.deployment.Spec.Template.Spec.ServiceAccountName)
+}
+
+// The node agent's permission; its policies, of which test/e2e/install tests every line, narrow it further.
+func TestNodeAgentMayDoNoMoreThanItHasTo(t *testing.T) {
+	all := load(t)
+	assert.Equal(t, []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "patch"}},
+		{APIGroups: []string{""}, Resources: []string{"nodes/status", "pods/status"}, Verbs: []string{"patch"}},
+		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}},
+	}, all.clusterRoles[nodeAgent].Rules)
+	binding := all.clusterRoleBindings[1]
+	assert.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: nodeAgent, Namespace: nodeAgent}}, binding.Subjects)
+	assert.Equal(t, nodeAgent, binding.RoleRef.Name)
+
+	require.Len(t, all.policyBindings, len(all.policies))
+	for i, policy := range all.policies {
+		assert.Equal(t, policy.Name, all.policyBindings[i].Spec.PolicyName)
+		assert.Equal(t, []admissionv1.ValidationAction{admissionv1.Deny}, all.policyBindings[i].Spec.ValidationActions)
+		assert.Equal(t, admissionv1.Fail, *policy.Spec.FailurePolicy)
+		assert.Equal(t, "request.userInfo.username == 'system:serviceaccount:"+nodeAgent+":"+nodeAgent+"'", policy.Spec.MatchConditions[0].Expression)
+	}
+}
+
+func TestNodeAgentRunsOnEveryVMOfAPoolAndIsNobodySpecial(t *testing.T) {
+	all := load(t)
+	pod := all.daemonSet.Spec.Template.Spec
+	require.Len(t, pod.Containers, 1)
+	container := pod.Containers[0]
+	assert.Equal(t, all.deployment.Spec.Template.Spec.Containers[0].Image, container.Image)
+	assert.Equal(t, []string{"/node-agent"}, container.Command)
+	assert.Equal(t, "spec.nodeName", container.Env[0].ValueFrom.FieldRef.FieldPath)
+	assert.Equal(t, nodeAgent, pod.ServiceAccountName)
+	assert.True(t, pod.HostNetwork, "some clusters hide the VM's metadata server from pods")
+	assert.True(t, *pod.SecurityContext.RunAsNonRoot)
+	assert.NotZero(t, *pod.SecurityContext.RunAsUser)
+	assert.True(t, *container.SecurityContext.ReadOnlyRootFilesystem)
+	assert.False(t, *container.SecurityContext.AllowPrivilegeEscalation)
+	assert.Equal(t, []corev1.Capability{"ALL"}, container.SecurityContext.Capabilities.Drop)
+	assert.NotEmpty(t, container.Resources.Limits.Memory().Value())
+	assert.Empty(t, pod.Volumes)
+	assert.Equal(t, []corev1.Toleration{{Operator: corev1.TolerationOpExists}}, pod.Tolerations, "users taint pools as they like")
+	assert.Equal(t, []corev1.NodeSelectorRequirement{{Key: v1alpha1.LabelPoolUID, Operator: corev1.NodeSelectorOpExists}},
+		pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions)
+	assert.Equal(t, all.daemonSet.Spec.Template.Labels, all.daemonSet.Spec.Selector.MatchLabels)
 }
 
 func TestPeopleSeeAndEditBothKinds(t *testing.T) {
@@ -178,7 +224,7 @@ func TestPeopleSeeAndEditBothKinds(t *testing.T) {
 		assert.ElementsMatch(t, []string{"spotinstancejobs", "spotinstancevms"}, clusterRole.Rules[0].Resources, role)
 		assert.Contains(t, clusterRole.Rules[0].Verbs, want.verb, role)
 	}
-	assert.Len(t, all.clusterRoles, 3)
+	assert.Len(t, all.clusterRoles, 4)
 }
 
 func TestNoRuleHasAWildcard(t *testing.T) {

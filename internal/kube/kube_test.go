@@ -116,6 +116,45 @@ func TestTaintNodeLeavesAnotherNodeOfThisName(t *testing.T) {
 	require.Len(t, s.calls, 1)
 }
 
+func TestSetNodeCondition(t *testing.T) {
+	k, s := client(t, func(call) (int, any) { return http.StatusOK, node("", "8") })
+	condition := corev1.NodeCondition{Type: "SpotPreempted", Status: corev1.ConditionTrue, Reason: "PreemptionNotice"}
+	require.NoError(t, k.SetNodeCondition(t.Context(), ref, condition))
+	require.Equal(t, "/api/v1/nodes/vm-0/status", s.calls[0].path)
+	require.JSONEq(t, `{"metadata":{"uid":"u1"},"status":{"conditions":[{"type":"SpotPreempted","status":"True","reason":"PreemptionNotice",
+		"lastHeartbeatTime":null,"lastTransitionTime":null}]}}`, s.calls[0].body)
+
+	k, _ = client(t, func(call) (int, any) { return failure(http.StatusConflict, metav1.StatusReasonConflict) })
+	require.True(t, apierrors.IsConflict(k.SetNodeCondition(t.Context(), ref, condition)), "another Node of this name")
+}
+
+func TestSetPodCondition(t *testing.T) {
+	pod := corev1.ObjectReference{Namespace: "ml", Name: "train", UID: "p1"}
+	for name, c := range map[string]struct {
+		code   int
+		reason metav1.StatusReason
+		fails  bool
+	}{
+		"written":     {code: http.StatusOK},
+		"gone":        {code: http.StatusNotFound, reason: metav1.StatusReasonNotFound},
+		"another one": {code: http.StatusConflict, reason: metav1.StatusReasonConflict},
+		"forbidden":   {code: http.StatusForbidden, reason: metav1.StatusReasonForbidden, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, s := client(t, func(call) (int, any) {
+				if c.reason == "" {
+					return http.StatusOK, corev1.Pod{}
+				}
+				return failure(c.code, c.reason)
+			})
+			err := k.SetPodCondition(t.Context(), pod, corev1.PodCondition{Type: "x/Preempted", Status: corev1.ConditionTrue})
+			require.Equal(t, c.fails, err != nil, "%v", err)
+			require.Equal(t, "/api/v1/namespaces/ml/pods/train/status", s.calls[0].path)
+			require.Contains(t, s.calls[0].body, `"uid":"p1"`)
+		})
+	}
+}
+
 func TestDeleteNode(t *testing.T) {
 	k, s := client(t, func(call) (int, any) { return failure(http.StatusNotFound, metav1.StatusReasonNotFound) })
 	require.NoError(t, k.DeleteNode(t.Context(), ref), "absent is what was wanted")

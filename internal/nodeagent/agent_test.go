@@ -1,0 +1,209 @@
+package nodeagent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// vm is a VM in virtual time: its metadata server, and the API server as its agent sees it.
+type vm struct {
+	noticed chan struct{} // closed at the notice
+	broken  bool          // its metadata server answers 503
+	down    bool          // the API server is
+
+	node corev1.Node
+	pods []corev1.Pod
+	said []string // what was written, with the seconds since the start
+	from time.Time
+}
+
+func newVM() *vm {
+	v := &vm{noticed: make(chan struct{}), from: time.Now()}
+	v.node = corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "vm-0", UID: "u0", Labels: map[string]string{v1alpha1.LabelNotice: "120"}}}
+	v.pods = []corev1.Pod{
+		{ObjectMeta: metav1.ObjectMeta{Name: "training", Labels: map[string]string{v1alpha1.LabelJobUID: "x"}}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "stranger"}},
+	}
+	return v
+}
+
+// RoundTrip is the metadata server.
+func (v *vm) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := func(status int, body string) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: status, Status: fmt.Sprint(status), Body: io.NopCloser(strings.NewReader(body)),
+			Header: http.Header{"Metadata-Flavor": {"Google"}, "Etag": {body}},
+		}, nil
+	}
+	if v.broken {
+		return answer(http.StatusServiceUnavailable, "")
+	}
+	if r.URL.Query().Get("last_etag") == "FALSE" {
+		select {
+		case <-v.noticed:
+		case <-time.After(pollSeconds * time.Second):
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+	select {
+	case <-v.noticed:
+		return answer(http.StatusOK, "TRUE")
+	default:
+		return answer(http.StatusOK, "FALSE")
+	}
+}
+
+func (v *vm) say(format string, args ...any) {
+	v.said = append(v.said, fmt.Sprintf("%.0fs ", time.Since(v.from).Seconds())+fmt.Sprintf(format, args...))
+}
+
+func (v *vm) reach() error {
+	if v.down {
+		return errors.New("connection refused")
+	}
+	return nil
+}
+
+func (v *vm) Node(context.Context, string) (*corev1.Node, error) { return v.node.DeepCopy(), v.reach() }
+
+func (v *vm) SetNodeCondition(_ context.Context, _ corev1.ObjectReference, c corev1.NodeCondition) error {
+	v.say("Node %s=%s: %s", c.Type, c.Status, c.Message)
+	v.node.Status.Conditions = []corev1.NodeCondition{c}
+	return nil
+}
+
+func (v *vm) TaintNode(_ context.Context, _ corev1.ObjectReference, taint corev1.Taint, _ bool) error {
+	if len(v.node.Spec.Taints) == 0 {
+		v.say("taint %s", taint.Key)
+		v.node.Spec.Taints = []corev1.Taint{taint}
+	}
+	return nil
+}
+
+func (v *vm) PodsOnNode(context.Context, string) ([]corev1.Pod, error) { return v.pods, nil }
+
+func (v *vm) SetPodCondition(_ context.Context, ref corev1.ObjectReference, c corev1.PodCondition) error {
+	v.say("pod %s %s=%s", ref.Name, c.Type, c.Status)
+	for i := range v.pods {
+		if v.pods[i].Name == ref.Name {
+			v.pods[i].Status.Conditions = []corev1.PodCondition{c}
+		}
+	}
+	return nil
+}
+
+// watch runs an agent on the VM, and happen beside it, for ten minutes.
+func (v *vm) watch(t *testing.T, happen func()) []string {
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer stop()
+	agent := Agent{Node: "vm-0", Metadata: &Metadata{base: "http://metadata", client: &http.Client{Transport: v}}, Kube: v, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	go happen()
+	agent.Run(ctx)
+	return v.said
+}
+
+func after(d time.Duration, f func()) func() {
+	return func() { time.Sleep(d); f() }
+}
+
+const isWatching = "Node SpotPreempted=False: the node agent watches for GCE's notice"
+
+var atNotice = []string{
+	"Node SpotPreempted=True: GCE takes this VM back: it stops it 120 s after lastTransitionTime",
+	"pod training training.dcnlab.com/Preempted=True",
+	"taint training.dcnlab.com/preempted",
+}
+
+func at(seconds string, what ...string) []string {
+	var all []string
+	for _, w := range what {
+		all = append(all, seconds+"s "+w)
+	}
+	return all
+}
+
+func TestAgent(t *testing.T) {
+	for name, c := range map[string]struct {
+		happens func(*vm) func()
+		said    []string
+	}{
+		"nothing happens": {
+			func(*vm) func() { return func() {} }, at("0", isWatching),
+		},
+		"the notice": {
+			func(v *vm) func() { return after(90*time.Second, func() { close(v.noticed) }) },
+			append(at("0", isWatching), at("90", atNotice...)...),
+		},
+		"the notice was there first": {
+			func(v *vm) func() { close(v.noticed); return func() {} }, at("0", atNotice...),
+		},
+		"the metadata server comes back with the notice": {
+			func(v *vm) func() {
+				v.broken = true
+				return after(30*time.Second+time.Millisecond, func() { v.broken = false; close(v.noticed) })
+			},
+			at("31", atNotice...),
+		},
+		"the API server is away at the notice": {
+			func(v *vm) func() {
+				return after(90*time.Second, func() {
+					v.down = true
+					close(v.noticed)
+					after(20*time.Second+time.Millisecond, func() { v.down = false })()
+				})
+			},
+			append(at("0", isWatching), at("111", atNotice...)...),
+		},
+		"a pod comes after the notice": {
+			func(v *vm) func() {
+				return after(90*time.Second, func() {
+					close(v.noticed)
+					after(5*time.Second+time.Millisecond, func() {
+						v.pods = append(v.pods, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "late", Labels: map[string]string{v1alpha1.LabelJobUID: "x"}}})
+					})()
+				})
+			},
+			append(append(at("0", isWatching), at("90", atNotice...)...), "96s pod late training.dcnlab.com/Preempted=True"),
+		},
+		"somebody makes the Node again": {
+			func(v *vm) func() {
+				return after(30*time.Second, func() { v.node.Status.Conditions = nil })
+			},
+			append(at("0", isWatching), at("60", isWatching)...),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := newVM()
+				assert.Equal(t, c.said, v.watch(t, c.happens(v)))
+			})
+		})
+	}
+}
+
+// An agent that has started again goes on from what it has written.
+func TestAgentThatStartsAgainKeepsTheTimeOfTheNotice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVM()
+		close(v.noticed)
+		earlier := metav1.NewTime(time.Now().Add(-time.Minute))
+		v.node.Status.Conditions = []corev1.NodeCondition{{Type: v1alpha1.ConditionSpotPreempted, Status: corev1.ConditionTrue, LastTransitionTime: earlier}}
+		v.watch(t, func() {})
+		assert.Equal(t, earlier, v.pods[0].Status.Conditions[0].LastTransitionTime)
+	})
+}
