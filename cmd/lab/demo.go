@@ -27,7 +27,7 @@ func demo(ctx context.Context, s *screen) error {
 		play  func(context.Context, *world) error
 	}{
 		{"Two VMs come up and join; two replicas train; checkpoints are made in turn.", train},
-		{"One VM is preempted. The other replica goes on and is checkpointed while a new VM boots.", preemptOne},
+		{"One VM is preempted, without a notice. The other replica goes on and is checkpointed while a new VM boots.", preemptOne},
 		{"Both VMs are preempted at once. Nobody is left to checkpoint: both restart from the best checkpoint.", preemptBoth},
 		{"The training completes, and the pool scales to zero.", complete},
 	} {
@@ -116,7 +116,7 @@ func (w *world) completedNow() (int, time.Time) {
 	return w.completed()
 }
 
-// preempt lets Compute Engine take the VMs of the replicas back.
+// preempt lets Compute Engine take the VMs of the replicas back, and gives them no notice: the hardest case.
 func (w *world) preempt(replicas ...string) error {
 	var vms []string
 	now := time.Now()
@@ -137,7 +137,7 @@ func (w *world) preempt(replicas ...string) error {
 		return fmt.Errorf("replicas %v should all train by now", replicas)
 	}
 	for _, vm := range vms {
-		if err := w.lab.GCE().Preempt(vm); err != nil {
+		if err := w.lab.GCE().PreemptWithoutNotice(vm); err != nil {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ func start(ctx context.Context, s *screen) (running, error) {
 			Zones: []string{"us-central1-a", "us-central1-b", "us-east1-c"},
 			Timings: gcefake.Timings{
 				Provision: 2 * time.Second, Stage: 3 * time.Second, Stockout: 3 * time.Second,
-				Delete: 2 * time.Second, Stop: 5 * time.Second, Notice: time.Second,
+				Delete: 2 * time.Second, Stop: 5 * time.Second, Notice: 12 * time.Second,
 			},
 		},
 	})

@@ -212,7 +212,9 @@ func isNoticed(since time.Duration) part {
 	return func(_ *batchv1.Job, pod *corev1.Pod) { podCondition(pod, v1alpha1.ConditionPodPreempted, since) }
 }
 
-func isRescue(b *checkpointBackup) { b.Metadata.Annotations[annotationReason] = string(reasonPreemption) }
+func isRescue(b *checkpointBackup) {
+	b.Metadata.Annotations[annotationReason] = string(reasonPreemption)
+}
 
 func peersOn(first, second string) fact {
 	return and(anAttempt(0, 1, trains(first, 25*time.Minute)), anAttempt(1, 1, trains(second, 25*time.Minute)))

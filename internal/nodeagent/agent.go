@@ -1,8 +1,8 @@
 // Package nodeagent watches, inside a spot VM, whether GCE takes the VM back, and says so in the cluster.
 //
 //	instance/preempted   the agent's Node                        training pods there
-//	not read yet         nothing                                 nothing
-//	FALSE                SpotPreempted=False                     nothing
+//	not read yet         –                                       –
+//	FALSE                SpotPreempted=False                     –
 //	TRUE                 SpotPreempted=True, TaintPreempted      training.dcnlab.com/Preempted=True
 //
 // GCE never takes a notice back, so TRUE is the last word. From then on the agent looks every second, for pods that have
