@@ -43,6 +43,7 @@ type replica struct {
 	newest   attempt
 	attempts int32 // highest number used so far: a successor that was dropped keeps its number
 	phase    string
+	waits    string // for a checkpoint, and why for that one; empty: it does not
 	failures int32
 }
 
@@ -87,7 +88,8 @@ type survey struct {
 	slots    []slot
 	best     source
 	planned  []newBackup
-	alarm    time.Time // earliest time at which the same facts lead elsewhere
+	waits    map[int32]string // by replica: the checkpoint that its successor waits for, and why that one
+	alarm    time.Time        // earliest time at which the same facts lead elsewhere
 }
 
 // slot is one replica that has attempts.
@@ -99,7 +101,7 @@ type slot struct {
 }
 
 func surveyOf(o observed) *survey {
-	s := &survey{observed: o, verdicts: map[string]verdict{}}
+	s := &survey{observed: o, verdicts: map[string]verdict{}, waits: map[int32]string{}}
 	for _, a := range o.attempts {
 		s.verdicts[a.name] = s.judge(a)
 	}

@@ -13,7 +13,7 @@ import (
 func (s *survey) report(of slot) replica {
 	r := replica{
 		number: of.replica, newest: of.newest, phase: string(of.verdict),
-		attempts: s.nextAttempt(of.replica) - 1, failures: s.failures(of.replica),
+		attempts: s.nextAttempt(of.replica) - 1, failures: s.failures(of.replica), waits: s.waits[of.replica],
 	}
 	if of.verdict == failed && !s.exhausted(of) {
 		r.phase = v1alpha1.ReplicaBackingOff
@@ -141,7 +141,7 @@ func (s *survey) story(of slot) string {
 	if pod := of.newest.pod; pod != nil && pod.message != "" && (of.verdict == starting || of.verdict == failed || of.verdict == restoreFailed) {
 		told += ": " + pod.message
 	}
-	return fmt.Sprintf("replica %d %s", of.replica, told)
+	return fmt.Sprintf("replica %d %s%s", of.replica, told, s.waits[of.replica])
 }
 
 // stalled reports checkpoints that fail, that no agent looks at, or whose deletion hangs.

@@ -1,6 +1,7 @@
 package spotinstancejob
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -48,7 +49,31 @@ func (s *survey) awaitRescue(of slot) bool {
 	if current.created.IsZero() {
 		current.created = of.newest.end() // it may never be created: the API server can refuse it
 	}
-	return s.worthWaiting(*current)
+	if !s.worthWaiting(*current) {
+		return false
+	}
+	s.waits[of.replica] = s.whyThisOne(of, *from, current.name)
+	return true
+}
+
+// whyThisOne tells which checkpoint a successor waits for, and the numbers behind the choice. None of them moves with time.
+func (s *survey) whyThisOne(of slot, from attempt, name string) string {
+	whose := "its own"
+	if from.name != of.newest.name {
+		whose = fmt.Sprintf("replica %d's", from.replica)
+	}
+	measured, notice := s.measured(), of.newest.vm.notice
+	why := fmt.Sprintf("one takes %s", measured)
+	switch {
+	case measured == 0:
+		why = "how long one takes is not known yet"
+	case of.newest.vm.stops.IsZero():
+	case from.name == of.newest.name:
+		why += fmt.Sprintf(", and GCE gave notice of %s", notice)
+	default:
+		why += fmt.Sprintf(", and too little was left of GCE's notice of %s", notice)
+	}
+	return fmt.Sprintf(", and waits for %s checkpoint %s (%s)", whose, name, why)
 }
 
 // rescuer is the attempt to checkpoint.

@@ -4,8 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
@@ -205,6 +207,30 @@ func TestNotice(t *testing.T) {
 			want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 44s",
 		},
 	})
+}
+
+func TestReadyTellsWhichCheckpointIsWaitedForAndWhy(t *testing.T) {
+	took := func(d time.Duration) fact {
+		return aCheckpoint("old", 0, 1, 10*time.Minute, 15*time.Minute, done(10*time.Minute-d))
+	}
+	const goes = "1 of 2 replicas are training; replica 0 is on a VM that is going away, and waits for "
+	for want, more := range map[string][]fact{
+		goes + "its own checkpoint train-preemption-bc20813626 (one takes 1m30s, and GCE gave notice of 2m0s)": {
+			ready("vm-0"), took(90 * time.Second), anAttempt(0, 1, trains("vm-0", 25*time.Minute), isNoticed(time.Second)),
+		},
+		goes + "replica 1's checkpoint train-preemption-530c762770 (one takes 3m0s, and too little was left of GCE's notice of 2m0s)": {
+			ready("vm-0"), took(3 * time.Minute), anAttempt(0, 1, trains("vm-0", 25*time.Minute), isNoticed(time.Second)),
+		},
+		goes + "replica 1's checkpoint train-preemption-530c762770 (one takes 3m0s)": {
+			stopping("vm-0", time.Second), took(3 * time.Minute), anAttempt(0, 1, trains("vm-0", 25*time.Minute)),
+		},
+		goes + "replica 1's checkpoint train-preemption-530c762770 (how long one takes is not known yet)": {
+			stopping("vm-0", time.Second), anAttempt(0, 1, trains("vm-0", 25*time.Minute)),
+		},
+	} {
+		o, d := given(append(more, ready("vm-1"), anAttempt(1, 1, trains("vm-1", 25*time.Minute)))...).decide(t)
+		assert.Equal(t, want, meta.FindStatusCondition(renderStatus(o, d).Conditions, v1alpha1.ConditionReady).Message)
+	}
 }
 
 // isNoticed is what the node agent says of a pod.

@@ -177,7 +177,7 @@ func logAttrs(o observed, d decision) []slog.Attr {
 		slog.Duration("resync", d.resync),
 	}
 	for _, r := range d.replicas {
-		attrs = append(attrs, slog.String(r.newest.name, r.phase))
+		attrs = append(attrs, slog.String(r.newest.name, r.phase+r.waits))
 	}
 	for _, a := range d.attempts {
 		attrs = append(attrs, slog.String("create", jobName(o.job, a.replica, a.attempt)), slog.String("from", a.from.backup))
