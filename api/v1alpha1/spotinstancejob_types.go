@@ -221,6 +221,10 @@ type JobReplicaStatus struct {
 	// Failures of the training itself in this replica, ever. Losses of VMs do not count.
 	// +optional
 	Failures int32 `json:"failures,omitempty"`
+
+	// Seconds of training that the replica's newest loss cost: what the lost attempt had, less what the next one started with.
+	// +optional
+	LostSeconds int64 `json:"lostSeconds,omitempty"`
 }
 
 // SpotInstanceJob is a training job that survives the preemption of its VMs.

@@ -23,6 +23,8 @@ type account struct {
 	Losses      int32 `json:"losses,omitempty"`
 	Failures    int32 `json:"failures,omitempty"`
 	LostSeconds int64 `json:"lostSeconds,omitempty"`
+	// LastLost is the part of LostSeconds that the newest of these attempts lost.
+	LastLost int64 `json:"lastLost,omitempty"`
 	// QuickLosses counts losses in a row that each came before quickLoss of training.
 	QuickLosses int32 `json:"quickLosses,omitempty"`
 }
@@ -52,7 +54,7 @@ func (l ledger) isPlausible() bool {
 	seconds := []int64{l.Earlier.LostSeconds}
 	counts := []int32{l.Earlier.Losses}
 	for replica, a := range l.Replicas {
-		seconds = append(seconds, a.LostSeconds)
+		seconds = append(seconds, a.LostSeconds, a.LastLost)
 		counts = append(counts, replica, a.Through, a.Losses, a.Failures, a.QuickLosses)
 	}
 	for _, n := range l.RestoreFailures {

@@ -92,7 +92,7 @@ func counted(t *testing.T, worlds ...world) (preemptions []int32, lostSeconds []
 	return preemptions, lostSeconds
 }
 
-const r0a2Ledger = `{"replicas":{"0":{"through":1,"losses":1,"quickLosses":0,"lostSeconds":3540}}}`
+const r0a2Ledger = `{"replicas":{"0":{"through":1,"losses":1,"quickLosses":0,"lostSeconds":3540,"lastLost":3540}}}`
 
 func TestLossesAreCountedOnce(t *testing.T) {
 	lostVM := one(v1alpha1.InstanceGone, time.Minute)
@@ -112,6 +112,7 @@ func TestCountsSurviveWhatForgets(t *testing.T) {
 		status := renderStatus(o, d)
 		assert.EqualValues(t, 1, status.Preemptions)
 		assert.EqualValues(t, 3540, status.LostSeconds)
+		assert.EqualValues(t, 3540, status.JobStatuses[0].LostSeconds)
 	})
 	t.Run("a loss after a replica with losses was scaled away", func(t *testing.T) {
 		w := given(one(v1alpha1.InstanceGone, time.Minute), anAttempt(0, 1, trains("vm-0", time.Hour)))
@@ -120,6 +121,7 @@ func TestCountsSurviveWhatForgets(t *testing.T) {
 		require.Equal(t, "Recovering; keep r0-a1; start r0-a2", told(o, d))
 		assert.EqualValues(t, 4, renderStatus(o, d).Preemptions)
 		assert.Equal(t, totals{Losses: 4, LostSeconds: 3640}, d.attempts[0].ledger.sum())
+		assert.EqualValues(t, 3540, d.attempts[0].ledger.Replicas[0].LastLost, "of the newest loss only")
 
 		w.job.Status = renderStatus(o, d) // the successor is not observed yet
 		again, d2 := w.decide(t)

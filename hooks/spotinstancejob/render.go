@@ -105,6 +105,7 @@ func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 	status := v1alpha1.JobReplicaStatus{
 		Name: r.newest.name, Replica: r.number, Attempt: r.attempts, Phase: r.phase,
 		RestoredFrom: r.newest.image, Failures: r.failures, NodeName: r.newest.node,
+		LostSeconds: o.ledger.Replicas[r.number].LastLost, // once the successor has written it down
 	}
 	for _, old := range o.job.Status.JobStatuses {
 		if old.Replica == r.number {
