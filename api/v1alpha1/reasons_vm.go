@@ -17,6 +17,8 @@ const (
 	// ConditionVMsJoining is False after VMs were bought that did not become Ready Nodes: its message names the
 	// command that shows their serial console. The next start waits 1, 2, 4 ... 30 minutes.
 	ConditionVMsJoining = "VMsJoining"
+	// ConditionNoticeGiven is there, and False, while VMs are bought without the preemption notice that the spec asks for.
+	ConditionNoticeGiven = "NoticeGiven"
 	// ConditionFallbackAvailable is there, and False, while the spec asks for a fallback that this version lacks.
 	ConditionFallbackAvailable = "FallbackAvailable"
 )
@@ -54,6 +56,7 @@ const (
 	ReasonJoining         = "Joining"         // VMsJoining, True
 	ReasonStartsFail      = "StartsFail"      // VMsJoining
 	ReasonGPUsMissing     = "GPUsMissing"     // VMsJoining: Nodes are Ready without GPUs
+	ReasonNoticeRefused   = "NoticeRefused"   // NoticeGiven: GCE refuses scheduling.preemptionNoticeDuration
 	ReasonNotImplemented  = "NotImplemented"  // FallbackAvailable: SpotWithStandardFallback buys spot VMs only
 )
 

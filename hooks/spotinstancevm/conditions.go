@@ -23,6 +23,10 @@ func conditionsOf(before []metav1.Condition, o observed, d decision) []metav1.Co
 		capacityCondition(d),
 		joiningCondition(o, d),
 	}
+	if o.silent {
+		now = append(now, condition(v1alpha1.ConditionNoticeGiven, false, v1alpha1.ReasonNoticeRefused,
+			"GCE refuses scheduling.preemptionNoticeDuration here, so VMs are bought without a notice and are seen preempted when they stop: set spec.preemptionNotice to 0s if that is to stay"))
+	}
 	if o.settings.fallback {
 		now = append(now, condition(v1alpha1.ConditionFallbackAvailable, false, v1alpha1.ReasonNotImplemented,
 			"spec.provisioningModel: SpotWithStandardFallback buys spot VMs only in this version: use Standard for on-demand VMs"))

@@ -33,6 +33,7 @@ type observed struct {
 	highest    int       // the highest ordinal seen anywhere; -1 for none
 	problems   []problem // what keeps VMs from being created
 	everywhere bool      // one list over all zones of the project was read, and machines hold what it showed
+	silent     bool      // GCE refused the preemption notice lately: VMs are bought without
 	hopeless   bool      // the cloud cannot be asked with any credentials at hand, and will not be
 	counted    int32     // preemptions so far, as status has it
 }

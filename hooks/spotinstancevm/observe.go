@@ -93,6 +93,9 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 	o.problems = append(o.problems, joinTroubles...)
 	o.problems = append(o.problems, zoneProblems(o)...)
 	assemble(&o, r, listings)
+	if slices.ContainsFunc(o.machines, isNoticeRefused) {
+		o.settings.notice, o.silent = 0, true
+	}
 	return o, a
 }
 

@@ -100,6 +100,12 @@ func takeInstance(o observed, machines map[string]*machine, i gce.Instance, spec
 	}
 }
 
+// isNoticeRefused is true of a VM that GCE refused for its preemption notice, as long as it is listed: for 10 minutes or so.
+// Then it is asked again.
+func isNoticeRefused(m machine) bool {
+	return m.state == v1alpha1.InstanceGone && m.reason == string(gce.NoticeRefused)
+}
+
 func gpusOf(labels map[string]string, fallback int64) int64 {
 	n, err := strconv.ParseInt(labels[labelGPUs], 10, 64)
 	if err != nil {

@@ -7,9 +7,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 )
 
@@ -169,4 +171,26 @@ func TestFailedStartsBackOffToHalfAnHour(t *testing.T) {
 	w.run(6 * time.Hour)
 	require.InDelta(t, 6*60/35, w.inserts()-before, 1, "half an hour of back-off, five minutes of trial")
 	require.LessOrEqual(t, len(w.pool.Status.ProvisionedInstances), 20)
+}
+
+// Where GCE refuses the notice, VMs are bought without. After a while it is asked again.
+func TestNoticeThatGCERefusesIsDropped(t *testing.T) {
+	no := gce.Error{Kind: gce.NoticeRefused, Code: "invalid", HTTPStatus: 400, Message: "Invalid value for field 'resource.scheduling.preemptionNoticeDuration'"}
+	for name, refuses := range map[string]gcefake.Behaviour{"in the answer": gcefake.Refused(no), "in the operation": gcefake.FailsInOperation(no)} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fixed(1))
+			w.gce.Once(gcefake.Call{Method: gcefake.Insert}, refuses)
+			w.run(20 * time.Second)
+			require.Equal(t, string(gce.NoticeRefused), w.entry(w.vm(0)).Reason)
+			require.Equal(t, v1alpha1.InstanceReady, w.entry(w.vm(1)).State, "at once, without a back-off")
+			require.Zero(t, w.entry(w.vm(1)).PreemptionNotice.Duration)
+			require.Contains(t, w.condition(v1alpha1.ConditionNoticeGiven).Message, "set spec.preemptionNotice to 0s")
+
+			w.run(15 * time.Minute)
+			require.Nil(t, meta.FindStatusCondition(w.pool.Status.Conditions, v1alpha1.ConditionNoticeGiven))
+			require.NoError(t, w.gce.PreemptWithoutNotice(w.vm(1)))
+			w.run(time.Minute)
+			require.Equal(t, gce.PreemptionNotice, w.entry(w.vm(2)).PreemptionNotice.Duration)
+		})
+	}
 }

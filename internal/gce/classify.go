@@ -68,8 +68,18 @@ type evidence struct {
 	insert  bool // it is the error of an insert operation
 }
 
-// kind weighs the evidence: what the details say, then the code, then the status.
+// kind weighs the evidence. How GCE words its no to a preemption notice nobody has seen: not every project, zone and
+// machine type needs to know a field that became generally available in autumn 2026. So any no that names it counts.
 func (e evidence) kind() Kind {
+	kind := e.kindByCode()
+	if kind == Invalid && strings.Contains(strings.ToLower(e.message), "preemptionnotice") {
+		return NoticeRefused
+	}
+	return kind
+}
+
+// kindByCode is what the details say, then the code, then the status.
+func (e evidence) kindByCode() Kind {
 	kind, known := kindByCode[plain(e.code)]
 	if strings.Contains(e.message, "state:STOCKOUT") {
 		kind, known = Stockout, true

@@ -18,6 +18,7 @@ const (
 	AlreadyExists Kind = "AlreadyExists" // the name is taken in this zone
 	NotFound      Kind = "NotFound"      // the instance, image or network does not exist
 	Invalid       Kind = "Invalid"       // the request is wrong, and will be next time
+	NoticeRefused Kind = "NoticeRefused" // the request is wrong for its preemption notice alone
 	Forbidden     Kind = "Forbidden"     // the credentials lack a permission or are refused
 	RateLimited   Kind = "RateLimited"   // too many calls; the request itself had no effect
 	Unavailable   Kind = "Unavailable"   // time-out, 5xx, partial answer, conflict in flight: the outcome is unknown

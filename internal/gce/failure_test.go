@@ -115,6 +115,11 @@ func TestRefusedCall(t *testing.T) {
 			body:   `{"error":{"code":400,"message":"Invalid value for field 'resource.machineType': 'x'.","errors":[{"domain":"global","reason":"invalid"}]}}`,
 			want:   gce.Error{Kind: gce.Invalid, Code: "invalid", Message: "Invalid value for field 'resource.machineType': 'x'."},
 		},
+		"a preemption notice that GCE does not know here": {
+			status: 400,
+			body:   `{"error":{"code":400,"message":"Invalid value for field 'resource.scheduling.preemptionNoticeDuration': not supported","errors":[{"domain":"global","reason":"invalid"}]}}`,
+			want:   gce.Error{Kind: gce.NoticeRefused, Code: "invalid", Message: "Invalid value for field 'resource.scheduling.preemptionNoticeDuration': not supported"},
+		},
 		"metadata is not quoted": {
 			status: 400,
 			body:   `{"error":{"code":400,"message":"Invalid value for field 'resource.metadata.items[0].value': 'token=s3cret\nmore'. Too long.","errors":[{"reason":"invalid"}]}}`,
