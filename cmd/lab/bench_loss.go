@@ -17,6 +17,11 @@ type benchLoss struct {
 
 // preempt lets Compute Engine take the VMs of replicas at the same moment: STOPPING, and then gone.
 func (t *trial) preempt(ctx context.Context, replicas ...string) ([]benchLoss, error) {
+	return t.strike(ctx, t.bench.lab.GCE().PreemptWithoutNotice, replicas...)
+}
+
+// strike does something to the VMs of replicas at the same moment.
+func (t *trial) strike(ctx context.Context, blow func(vm string) error, replicas ...string) ([]benchLoss, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -35,7 +40,7 @@ func (t *trial) preempt(ctx context.Context, replicas ...string) ([]benchLoss, e
 		return nil, fmt.Errorf("%d of the replicas %v train", len(lost), replicas)
 	}
 	for _, l := range lost {
-		if err := t.bench.lab.GCE().PreemptWithoutNotice(l.vm); err != nil {
+		if err := blow(l.vm); err != nil {
 			return nil, err
 		}
 	}

@@ -36,6 +36,28 @@ func onePreempted(ctx context.Context, t *trial) error {
 	return t.loseOne(ctx, "other", "0")
 }
 
+// onePreemptedWithNotice gives the VM of one of two replicas its notice, once it is known how long a checkpoint takes.
+func onePreemptedWithNotice(ctx context.Context, t *trial) error {
+	if err := t.train(ctx, setup{replicas: 2, interval: time.Minute}); err != nil {
+		return err
+	}
+	if err := t.await(ctx, "a scheduled checkpoint completes", func() bool { return len(t.completed()) > 0 && !t.inFlight() }); err != nil {
+		return err
+	}
+	lost, err := t.strike(ctx, t.bench.lab.GCE().Preempt, "1")
+	if err != nil {
+		return err
+	}
+	again, err := t.trainsAgain(ctx, lost[0])
+	if err != nil {
+		return err
+	}
+	if err := t.noteRescue("noticed", lost[0], again, true); err != nil {
+		return err
+	}
+	return t.recovered(ctx, 2)
+}
+
 func slowCheckpoint(ctx context.Context, t *trial) error {
 	t.bench.lab.Agent().Behave(t.namespace, cluster.AgentBehaviour{Duration: 180 * time.Second})
 	if err := t.train(ctx, setup{replicas: 2}); err != nil {
@@ -92,21 +114,26 @@ func (t *trial) loseOne(ctx context.Context, row, replica string) error {
 	if err != nil {
 		return err
 	}
+	return t.noteRescue(row, lost[0], again, false)
+}
+
+// noteRescue notes how a replica came back, if that was from a checkpoint made at its loss: its own, or its survivor's.
+func (t *trial) noteRescue(row string, l benchLoss, again attempt, own bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	rescue := t.checkpointOf(again.image)
-	switch requested := t.requestedAfter(lost[0].at); {
-	case rescue == nil || !rescue.seen.After(lost[0].at):
-		return fmt.Errorf("replica %s was restored from %s, not from a checkpoint made at its preemption; there are %s", replica, again.image, t.history(lost[0].at))
-	case rescue.replica == replica:
-		return fmt.Errorf("replica %s was checkpointed, not its survivor", replica)
+	switch requested := t.requestedAfter(l.at); {
+	case rescue == nil || !rescue.seen.After(l.at):
+		return fmt.Errorf("replica %s was restored from %s, not from a checkpoint made at its preemption; there are %s", l.replica, again.image, t.history(l.at))
+	case own != (rescue.replica == l.replica):
+		return fmt.Errorf("replica %s was checkpointed when %s was preempted", rescue.replica, l.replica)
 	case len(requested) != 1:
 		return fmt.Errorf("%d VMs were asked for to replace one", len(requested))
 	default:
-		t.note(row, "object", rescue.seen.Sub(lost[0].at).Seconds())
-		t.note(row, "requested", requested[0].Sub(lost[0].at).Seconds())
-		t.note(row, "running", again.training.Sub(lost[0].at).Seconds())
-		t.note(row, "training lost", t.lostBy(lost[0], again))
+		t.note(row, "object", rescue.seen.Sub(l.at).Seconds())
+		t.note(row, "requested", requested[0].Sub(l.at).Seconds())
+		t.note(row, "running", again.training.Sub(l.at).Seconds())
+		t.note(row, "training lost", t.lostBy(l, again))
 		return nil
 	}
 }

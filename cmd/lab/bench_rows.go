@@ -49,6 +49,13 @@ func recoveryRows() []row {
 		{"one", "… lost replica running from the checkpoint image", "7", "41.0–50.6 (median 46.5), after a template pod was started and killed", []metric{
 			{name: "running", show: spread, than: 46.5},
 		}},
+		{
+			"noticed", "… the same with a notice of 120 s: CheckpointBackup object (of the pod itself) / VM requested / running", "–",
+			"reads no notice",
+			[]metric{
+				{name: "object", show: spread, than: never}, {name: "requested", show: spread, than: never}, {name: "running", show: spread, than: never},
+			},
+		},
 		{"slow", "… the same with a 180 s checkpoint: VM requested / running", "1", "204.7 / 213.1", []metric{
 			{name: "requested", show: spread, than: 204.7}, {name: "running", show: spread, than: 213.1},
 		}},

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
 )
@@ -42,7 +43,7 @@ func startBench(ctx context.Context, s *screen) (*bench, error) {
 			Zones: []string{benchZone},
 			Timings: gcefake.Timings{
 				Provision: 2 * time.Second, Stage: benchBoot - 2*time.Second, Stockout: benchBoot,
-				Delete: benchDelete, Stop: benchStopping, Notice: time.Second,
+				Delete: benchDelete, Stop: benchStopping, Notice: gce.PreemptionNotice,
 			},
 		},
 	})
@@ -104,6 +105,7 @@ func stages() [][]lane {
 			{width: 4, scenarios: []scenario{
 				{"one", 10, 4 * time.Minute, onePreempted},
 				{"both", 6, 5 * time.Minute, bothPreempted},
+				{"noticed", 6, 4 * time.Minute, onePreemptedWithNotice},
 				{"failing", 5, 3 * time.Minute, agentFails},
 				{"slow", 3, 6 * time.Minute, slowCheckpoint},
 				{"delete", 6, 3 * time.Minute, deleteFour},
