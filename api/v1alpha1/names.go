@@ -36,11 +36,17 @@ const TaintLeaving = "training.dcnlab.com/leaving"
 
 // What the node agent says once the metadata server of its VM has said that GCE takes the VM back.
 const (
-	// ConditionSpotPreempted is a condition of Nodes: False while the agent watches, True from the notice on, and absent
-	// where no agent is.
+	// ConditionSpotPreempted is a condition of Nodes: False once the agent watches, True from the notice on, and absent
+	// where no agent has started.
 	ConditionSpotPreempted = "SpotPreempted"
 	// ConditionPodPreempted is a condition of training pods: True from the notice on.
 	ConditionPodPreempted = "training.dcnlab.com/Preempted"
+	// ReasonNoNotice is the reason of SpotPreempted=False.
+	ReasonNoNotice = "NoNotice"
+	// ReasonNotice is the reason of both when the agent heard of the notice as it came: the VM has the whole of it left.
+	ReasonNotice = "PreemptionNotice"
+	// ReasonLateNotice is the reason of both when the agent found the notice there: the VM may be stopped at any moment.
+	ReasonLateNotice = "PreemptionNoticeFound"
 	// TaintPreempted is put on the Node, so that nothing new lands on it.
 	TaintPreempted = "training.dcnlab.com/preempted"
 )

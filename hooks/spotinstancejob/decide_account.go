@@ -72,7 +72,7 @@ func (s *survey) account(l ledger, of slot) ledger {
 			account.QuickLosses = 0
 		}
 	}
-	account.LastLost = int64(max(0, a.progress(a.end())-s.best.progress) / time.Second)
+	account.LastLost = int64(max(0, a.progress(a.trainedUntil(s.now))-s.best.progress) / time.Second)
 	account.LostSeconds += account.LastLost
 	l.Replicas[of.replica] = account
 	return l

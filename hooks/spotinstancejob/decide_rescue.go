@@ -62,16 +62,12 @@ func (s *survey) whyThisOne(of slot, from attempt, name string) string {
 	if from.name != of.newest.name {
 		whose = fmt.Sprintf("replica %d's", from.replica)
 	}
-	measured, notice := s.measured(), of.newest.vm.notice
-	why := fmt.Sprintf("one takes %s", measured)
-	switch {
-	case measured == 0:
-		why = "how long one takes is not known yet"
-	case of.newest.vm.stops.IsZero():
-	case from.name == of.newest.name:
-		why += fmt.Sprintf(", and GCE gave notice of %s", notice)
-	default:
-		why += fmt.Sprintf(", and too little was left of GCE's notice of %s", notice)
+	why := "how long one takes is not known yet"
+	if measured := s.measured(); measured > 0 {
+		why = fmt.Sprintf("one takes %s", measured)
+	}
+	if lost := of.newest.vm; !lost.stops.IsZero() {
+		why += fmt.Sprintf("; GCE gave notice of %s", lost.notice)
 	}
 	return fmt.Sprintf(", and waits for %s checkpoint %s (%s)", whose, name, why)
 }
@@ -93,27 +89,32 @@ func (s *survey) rescuer() *attempt {
 		return survivor
 	}
 	return s.mostProgress(func(of slot) bool {
-		return of.verdict == doomed && of.newest.started() && of.newest.vm.state == v1alpha1.InstanceStopping
+		return of.verdict == doomed && of.newest.trains() && of.newest.vm.state == v1alpha1.InstanceStopping
 	})
 }
 
 // hasTime tells whether a checkpoint of a doomed attempt, as long as they take and a quarter more, would be complete before
-// its VM stops. What one in flight has taken already counts.
+// its VM stops. What one in flight has taken already counts. One that came to nothing is not tried again.
 func (s *survey) hasTime(a attempt) bool {
 	rest := s.measured()
-	if rest == 0 || !a.started() {
-		return false // nobody knows how long it takes, or nobody has heard of a notice
+	if rest == 0 || a.vm.stops.IsZero() || !a.trains() || s.isInVain(a, a.pod.uid) {
+		return false
 	}
 	if current := s.inFlight(a.pod.uid); current != nil && !current.created.IsZero() {
 		rest = max(0, rest-s.age(current.created))
 	}
+	s.wakeAt(a.vm.stops)
 	return s.now.Add(rest + rest/4).Before(a.vm.stops)
 }
 
-// isSaved is true once a checkpoint that was made because VMs are lost, at the time of this loss or later, has completed.
+// isSaved is true once a checkpoint has completed that was made because VMs are lost, at the time of this loss or later, or
+// that the lost pod itself completed after it.
 func (s *survey) isSaved(loss attempt) bool {
+	end := loss.end()
 	return slices.ContainsFunc(s.backups, func(b backup) bool {
-		return b.complete && b.reason == reasonPreemption && !b.created.Add(clockSlack).Before(loss.end())
+		isRescue := b.reason == reasonPreemption && !b.created.Add(clockSlack).Before(end)
+		isOwn := loss.pod != nil && b.podUID == loss.pod.uid && !b.completed.Before(end)
+		return b.complete && (isRescue || isOwn)
 	})
 }
 
@@ -133,19 +134,16 @@ func (s *survey) mostProgress(eligible func(slot) bool) *attempt {
 // answered is true once a checkpoint of the pod has completed after the loss, or one asked for after it has come to
 // nothing.
 func (s *survey) answered(loss attempt, podUID string) bool {
-	end := loss.end()
-	for _, b := range s.backups {
-		if b.podUID != podUID {
-			continue
-		}
-		if b.complete && !b.completed.Before(end) {
-			return true
-		}
-		if !s.pending(b) && !b.created.Add(clockSlack).Before(end) {
-			return true
-		}
-	}
-	return false
+	return s.isInVain(loss, podUID) || slices.ContainsFunc(s.backups, func(b backup) bool {
+		return b.podUID == podUID && b.complete && !b.completed.Before(loss.end())
+	})
+}
+
+// isInVain is true once a checkpoint of the pod that was asked for after the loss has come to nothing.
+func (s *survey) isInVain(loss attempt, podUID string) bool {
+	return slices.ContainsFunc(s.backups, func(b backup) bool {
+		return b.podUID == podUID && !b.complete && !s.pending(b) && !b.created.Add(clockSlack).Before(loss.end())
+	})
 }
 
 // worthWaiting weighs the rest of the checkpoint's expected time against the training it saves. While no VM is free,

@@ -171,10 +171,10 @@ func TestNotice(t *testing.T) {
 	ownName := "train-preemption-bc20813626"
 	checkTales(t, map[string]tale{
 		"it fits: the doomed pod": {
-			given: noticed(time.Second, took(94*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r0-a1 preemption; resync 2m20s",
+			given: noticed(time.Second, took(94*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r0-a1 preemption; resync 1m59s",
 		},
 		"it fits hardly: the survivor": {
-			given: noticed(time.Second, took(96*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 2m23s",
+			given: noticed(time.Second, took(96*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 1m59s",
 		},
 		"half of the notice is over: the survivor": {
 			given: noticed(time.Minute, took(50*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 15s",
@@ -190,11 +190,33 @@ func TestNotice(t *testing.T) {
 			want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 1m29s",
 		},
 		"under way: nobody else is checkpointed, though less time is left than one takes": {
-			given: noticed(100*time.Second, took(94*time.Second), own(98*time.Second)), want: "Recovering; keep r0-a1 r1-a1; resync 43s",
+			given: noticed(100*time.Second, took(94*time.Second), own(98*time.Second)), want: "Recovering; keep r0-a1 r1-a1; resync 20s",
 		},
 		"done: the successor starts from it, and no second one is made": {
 			given: noticed(100*time.Second, took(94*time.Second), own(98*time.Second, done(time.Second))),
-			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from " + ownName + "; resync 20m0s",
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from " + ownName + "; resync 20s",
+		},
+		"it fails while much is left: the survivor": {
+			given: noticed(10*time.Second, took(time.Minute), own(9*time.Second, inPhase("Failed"))),
+			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 1m20s",
+		},
+		"a scheduled one of it that completes after the notice is enough": {
+			given: noticed(70*time.Second, took(94*time.Second), aCheckpoint("due", 0, 1, 90*time.Second, 24*time.Minute, done(time.Second))),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from due; resync 50s",
+		},
+		"the pool hears of it long after the pod": {
+			given: []fact{
+				stopping("vm-0", 50*time.Second), ready("vm-1"), took(94 * time.Second), own(98*time.Second, done(time.Second)),
+				anAttempt(0, 1, trains("vm-0", trained), isNoticed(100*time.Second)), anAttempt(1, 1, trains("vm-1", trained)),
+			},
+			want: "Recovering; keep r0-a1 r1-a1; start r0-a2 from " + ownName + "; resync 20s",
+		},
+		"nobody knows how old the notice is: the survivor": {
+			given: []fact{
+				ready("vm-0"), ready("vm-1"), took(30 * time.Second),
+				anAttempt(0, 1, trains("vm-0", trained), isNoticed(time.Second), isLate), anAttempt(1, 1, trains("vm-1", trained)),
+			},
+			want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 44s",
 		},
 		"the VM stops before it is done: the survivor": {
 			given: noticed(121*time.Second, took(94*time.Second), own(119*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 20s",
@@ -215,10 +237,10 @@ func TestReadyTellsWhichCheckpointIsWaitedForAndWhy(t *testing.T) {
 	}
 	const goes = "1 of 2 replicas are training; replica 0 is on a VM that is going away, and waits for "
 	for want, more := range map[string][]fact{
-		goes + "its own checkpoint train-preemption-bc20813626 (one takes 1m30s, and GCE gave notice of 2m0s)": {
+		goes + "its own checkpoint train-preemption-bc20813626 (one takes 1m30s; GCE gave notice of 2m0s)": {
 			ready("vm-0"), took(90 * time.Second), anAttempt(0, 1, trains("vm-0", 25*time.Minute), isNoticed(time.Second)),
 		},
-		goes + "replica 1's checkpoint train-preemption-530c762770 (one takes 3m0s, and too little was left of GCE's notice of 2m0s)": {
+		goes + "replica 1's checkpoint train-preemption-530c762770 (one takes 3m0s; GCE gave notice of 2m0s)": {
 			ready("vm-0"), took(3 * time.Minute), anAttempt(0, 1, trains("vm-0", 25*time.Minute), isNoticed(time.Second)),
 		},
 		goes + "replica 1's checkpoint train-preemption-530c762770 (one takes 3m0s)": {
@@ -236,6 +258,11 @@ func TestReadyTellsWhichCheckpointIsWaitedForAndWhy(t *testing.T) {
 // isNoticed is what the node agent says of a pod.
 func isNoticed(since time.Duration) part {
 	return func(_ *batchv1.Job, pod *corev1.Pod) { podCondition(pod, v1alpha1.ConditionPodPreempted, since) }
+}
+
+// isLate is said of a notice that the agent found there when it started.
+func isLate(_ *batchv1.Job, pod *corev1.Pod) {
+	pod.Status.Conditions[len(pod.Status.Conditions)-1].Reason = v1alpha1.ReasonLateNotice
 }
 
 func isRescue(b *checkpointBackup) {

@@ -74,6 +74,7 @@ type podFacts struct {
 	deletedAt  time.Time // when its deletion was asked for; zero: it is not being deleted
 	disrupted  bool      // condition DisruptionTarget
 	noticed    time.Time // when the node agent said that GCE takes the VM back; zero: it did not
+	isLate     bool      // nobody knows how long the notice had been there then
 	scheduled  time.Time
 	started    time.Time // start of the first container; zero: never
 	ended      time.Time // last end of a container, once all have ended
@@ -142,6 +143,22 @@ func (a attempt) end() time.Time {
 	}
 	return first
 }
+
+// trainedUntil is the last moment of which is known that the attempt trained. After the notice it goes on until its VM stops.
+func (a attempt) trainedUntil(now time.Time) time.Time {
+	switch {
+	case a.pod == nil || a.vm.stops.IsZero():
+		return a.end()
+	case !a.pod.ended.IsZero():
+		return a.pod.ended
+	case now.Before(a.vm.stops):
+		return now
+	}
+	return a.vm.stops
+}
+
+// trains is true while the attempt's containers run, as far as is known.
+func (a attempt) trains() bool { return a.started() && !a.pod.over() }
 
 // started is true once the attempt's containers have run.
 func (a attempt) started() bool { return a.pod != nil && !a.pod.started.IsZero() }

@@ -105,6 +105,14 @@ func TestLossesAreCountedOnce(t *testing.T) {
 	assert.Equal(t, []int64{0, 0, 3540, 3540, 3540}, lostSeconds, "told when the successor has written it down")
 }
 
+// A doomed pod trains on after its last checkpoint, for nothing.
+func TestTrainingAfterTheNoticeIsLostToo(t *testing.T) {
+	saved := aCheckpoint("saved", 0, 1, 98*time.Second, 25*time.Minute-98*time.Second, done(time.Second))
+	_, d := given(replicas(1), ready("vm-0"), saved, anAttempt(0, 1, trains("vm-0", 25*time.Minute), isNoticed(100*time.Second))).decide(t)
+	require.Len(t, d.attempts, 1)
+	assert.EqualValues(t, 98, d.attempts[0].ledger.Replicas[0].LastLost)
+}
+
 // TestCountsSurviveWhatForgets: status set back, Jobs scaled away, and losses after that.
 func TestCountsSurviveWhatForgets(t *testing.T) {
 	t.Run("status wiped", func(t *testing.T) {

@@ -112,14 +112,21 @@ func (p *poolFacts) vm(node string) vm {
 	return p.vms[node]
 }
 
-// heard is what is known of a pod's VM when the pod's own word of the notice counts, too: it comes before the pool's.
+// heard is what is known of a pod's VM when the pod's own word of the notice counts, too: it comes before the pool's. The
+// moment of the loss stays what it was when the pool has heard of it, too.
 func (v vm) heard(pod *podFacts) vm {
 	if pod == nil || pod.noticed.IsZero() {
 		return v
 	}
-	v.stops = pod.noticed.Add(v.notice)
-	if !v.leaving() && v.state != v1alpha1.InstanceGone {
-		v.state, v.since = v1alpha1.InstanceStopping, pod.noticed
+	isFirst := !v.leaving() && v.state != v1alpha1.InstanceGone
+	if isFirst {
+		v.state = v1alpha1.InstanceStopping
+	}
+	if isFirst || pod.noticed.Before(v.since) {
+		v.since = pod.noticed
+	}
+	if !pod.isLate {
+		v.stops = pod.noticed.Add(v.notice)
 	}
 	return v
 }

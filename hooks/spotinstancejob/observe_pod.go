@@ -28,7 +28,7 @@ func observePod(pod *corev1.Pod) *podFacts {
 			facts.disrupted = facts.disrupted || isTrue
 		case v1alpha1.ConditionPodPreempted:
 			if isTrue {
-				facts.noticed = c.LastTransitionTime.Time
+				facts.noticed, facts.isLate = c.LastTransitionTime.Time, c.Reason == v1alpha1.ReasonLateNotice
 			}
 		case corev1.PodScheduled:
 			if isTrue {

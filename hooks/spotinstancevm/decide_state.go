@@ -163,7 +163,7 @@ func (m machine) endReason(otherwise string) string {
 	switch {
 	case m.reason != "":
 		return m.reason
-	case m.preempted:
+	case m.preempted || m.isNoticed():
 		return v1alpha1.VMPreempted
 	case m.dismissal != "":
 		return m.dismissal

@@ -144,6 +144,18 @@ func (c *Client) PodsOnNode(ctx context.Context, node string) ([]corev1.Pod, err
 	return list.Items, nil
 }
 
+// CachedPodsOnNode is PodsOnNode from the API server's cache, which may be a moment behind: for who asks again and again, on
+// many Nodes at the same time.
+func (c *Client) CachedPodsOnNode(ctx context.Context, node string) ([]corev1.Pod, error) {
+	list, err := c.api.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector("spec.nodeName", node).String(), ResourceVersion: "0",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
 // EvictPod asks for the pod of this namespace, name and UID to be evicted. Absent, replaced, or held by a disruption
 // budget is no error.
 func (c *Client) EvictPod(ctx context.Context, pod corev1.ObjectReference) error {

@@ -172,6 +172,11 @@ func TestPodsOnNode(t *testing.T) {
 	require.Len(t, pods, 2)
 	require.Equal(t, "/api/v1/pods", s.calls[0].path)
 	require.Equal(t, "fieldSelector=spec.nodeName%3Dvm-0", s.calls[0].query, "no resourceVersion: not from a cache")
+
+	pods, err = k.CachedPodsOnNode(t.Context(), "vm-0")
+	require.NoError(t, err)
+	require.Len(t, pods, 2)
+	require.Equal(t, "fieldSelector=spec.nodeName%3Dvm-0&resourceVersion=0", s.calls[1].query)
 }
 
 func TestEvictPod(t *testing.T) {

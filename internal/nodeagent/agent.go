@@ -7,7 +7,8 @@
 //
 // GCE never takes a notice back, so TRUE is the last word. From then on the agent looks every second, for pods that have
 // come since and for what somebody else has undone, until the VM stops. It goes on through every outage of the metadata
-// server and of the API server.
+// server and of the API server. How much of the notice is left is known only if it came while the agent watched; the
+// reasons of the conditions tell.
 //
 // It decides nothing: what a notice leads to is up to the hooks.
 package nodeagent
@@ -29,14 +30,8 @@ import (
 const (
 	retryAfter = time.Second // after a failure, and for all that may come after the notice
 	lookAfter  = time.Minute // while nothing is wrong: somebody may have made the Node again
-	// callTimeout bounds what is said at one go. A VM that is about to go has no time to wait for an answer.
-	callTimeout = 5 * time.Second
-)
-
-// Reasons of both conditions.
-const (
-	ReasonNoNotice = "NoNotice"
-	ReasonNotice   = "PreemptionNotice"
+	// callTimeout bounds what is said of one thing. A VM that is about to go has no time to wait for an answer.
+	callTimeout = 3 * time.Second
 )
 
 // Kube is what the agent asks of the API server. Errors are worth another try.
@@ -44,11 +39,11 @@ type Kube interface {
 	Node(ctx context.Context, name string) (*corev1.Node, error)
 	SetNodeCondition(ctx context.Context, node corev1.ObjectReference, condition corev1.NodeCondition) error
 	TaintNode(ctx context.Context, node corev1.ObjectReference, taint corev1.Taint, wanted bool) error
-	PodsOnNode(ctx context.Context, node string) ([]corev1.Pod, error)
+	CachedPodsOnNode(ctx context.Context, node string) ([]corev1.Pod, error)
 	SetPodCondition(ctx context.Context, pod corev1.ObjectReference, condition corev1.PodCondition) error
 }
 
-// Agent is one VM's. All fields must be set.
+// Agent is one VM's. All exported fields must be set.
 type Agent struct {
 	Node     string // name of the VM's Node
 	Metadata *Metadata
@@ -57,30 +52,36 @@ type Agent struct {
 	Log      *slog.Logger
 
 	noticed time.Time // when the notice was read; zero: it was not
+	reason  string    // of the conditions
+}
+
+// reading is a value of instance/preempted.
+type reading struct {
+	preempted bool
+	isLate    bool // nobody watched in the moment before
 }
 
 // Run watches and speaks until ctx ends.
 func (a *Agent) Run(ctx context.Context) {
-	readings := make(chan bool)
+	readings := make(chan reading)
 	var watching sync.WaitGroup
 	watching.Go(func() { a.watch(ctx, readings) })
 	defer watching.Wait()
 	var next <-chan time.Time
-	for {
+	for retry := retryAfter; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case preempted := <-readings:
-			if preempted {
-				a.noticed = a.Now()
-				a.Log.Warn("GCE takes this VM back", "node", a.Node)
-			}
+		case now := <-readings:
+			a.hear(now)
 		case <-next:
 		}
 		wait := lookAfter
-		if err := a.speak(ctx); err != nil {
+		if err := a.speak(ctx); err != nil && ctx.Err() == nil {
 			a.Log.Error("this is not known in the cluster yet", "node", a.Node, "error", err.Error())
-			wait = retryAfter
+			wait, retry = retry, min(2*retry, lookAfter)
+		} else {
+			retry = retryAfter
 		}
 		if !a.noticed.IsZero() {
 			wait = retryAfter
@@ -89,10 +90,24 @@ func (a *Agent) Run(ctx context.Context) {
 	}
 }
 
-// watch sends the first reading and each other one that differs from the one before, the last one being true.
-func (a *Agent) watch(ctx context.Context, readings chan<- bool) {
+func (a *Agent) hear(now reading) {
+	a.reason = v1alpha1.ReasonNoNotice
+	if !now.preempted {
+		return
+	}
+	a.noticed, a.reason = a.Now(), v1alpha1.ReasonNotice
+	if now.isLate {
+		a.reason = v1alpha1.ReasonLateNotice
+	}
+	a.Log.Warn("GCE takes this VM back", "node", a.Node, "reason", a.reason)
+}
+
+// watch sends the first reading and the one that is different, which is the last. It never asks more than once a second,
+// whatever answers.
+func (a *Agent) watch(ctx context.Context, readings chan<- reading) {
 	etag, known, troubled := "", false, false
 	for ctx.Err() == nil {
+		begun := a.Now()
 		preempted, read, err := a.Metadata.Preempted(ctx, etag)
 		if err != nil {
 			if !troubled && ctx.Err() == nil {
@@ -102,21 +117,18 @@ func (a *Agent) watch(ctx context.Context, readings chan<- bool) {
 			pause(ctx, retryAfter)
 			continue
 		}
-		etag, troubled = read, false
-		if known && !preempted {
-			continue
+		if preempted || !known {
+			select {
+			case readings <- reading{preempted: preempted, isLate: !known || troubled}:
+			case <-ctx.Done():
+			}
+			if preempted {
+				return
+			}
+		} else if a.Now().Sub(begun) < retryAfter {
+			pause(ctx, retryAfter)
 		}
-		known = true
-		select {
-		case readings <- preempted:
-		case <-ctx.Done():
-		}
-		if preempted {
-			return
-		}
-		if etag == "" {
-			pause(ctx, retryAfter) // the next answer would not wait for a change
-		}
+		etag, known, troubled = read, true, false
 	}
 }
 
@@ -127,58 +139,70 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// speak writes what is known, where it is not written yet. Jobs hear of it by their pods, pools by the Node; nothing of it
-// waits for the rest.
+// speak writes what is known, where it is not written yet: on the Node, of which pools hear, and on the pods, of which
+// jobs hear. What fails of it does not keep the rest.
 func (a *Agent) speak(ctx context.Context) error {
+	node, err := a.tellNode(ctx)
+	if a.noticed.IsZero() {
+		return err
+	}
+	return errors.Join(err, a.tellPods(ctx), a.taint(ctx, node))
+}
+
+// tellNode returns the Node that it has told, or nil.
+func (a *Agent) tellNode(ctx context.Context) (*corev1.Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	node, err := a.Kube.Node(ctx, a.Node)
 	if err != nil {
-		return fmt.Errorf("read Node %s: %w", a.Node, err)
+		return nil, fmt.Errorf("read Node %s: %w", a.Node, err)
 	}
-	ref := corev1.ObjectReference{Name: node.Name, UID: node.UID}
-	err = a.setNodeCondition(ctx, node, ref)
-	if a.noticed.IsZero() {
-		return err
-	}
-	taint := corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoSchedule}
-	return errors.Join(err, a.tellPods(ctx), a.Kube.TaintNode(ctx, ref, taint, true))
-}
-
-func (a *Agent) setNodeCondition(ctx context.Context, node *corev1.Node, ref corev1.ObjectReference) error {
-	wanted := corev1.NodeCondition{
-		Type: v1alpha1.ConditionSpotPreempted, Status: corev1.ConditionFalse, Reason: ReasonNoNotice,
-		Message: "the node agent watches for GCE's notice", LastTransitionTime: metav1.NewTime(a.Now()),
-	}
-	if !a.noticed.IsZero() {
-		wanted.Status, wanted.Reason, wanted.LastTransitionTime = corev1.ConditionTrue, ReasonNotice, metav1.NewTime(a.noticed)
-		wanted.Message = noticeOf(node)
-	}
+	wanted := a.nodeCondition(node)
 	for _, c := range node.Status.Conditions {
 		if c.Type == wanted.Type && c.Status == wanted.Status {
 			if !a.noticed.IsZero() {
-				a.noticed = c.LastTransitionTime.Time // an agent that has started again goes on
+				a.noticed, a.reason = c.LastTransitionTime.Time, c.Reason // an agent that has started again goes on
 			}
-			return nil
+			return node, nil
 		}
 	}
-	if err := a.Kube.SetNodeCondition(ctx, ref, wanted); err != nil {
-		return fmt.Errorf("set %s of Node %s: %w", wanted.Type, a.Node, err)
+	if err := a.Kube.SetNodeCondition(ctx, refOf(node), wanted); err != nil {
+		return node, fmt.Errorf("set %s of Node %s: %w", wanted.Type, a.Node, err)
 	}
-	return nil
+	return node, nil
 }
 
-// noticeOf says how much time there is.
-func noticeOf(node *corev1.Node) string {
-	if seconds := node.Labels[v1alpha1.LabelNotice]; seconds != "" {
-		return "GCE takes this VM back: it stops it " + seconds + " s after lastTransitionTime"
+func (a *Agent) nodeCondition(node *corev1.Node) corev1.NodeCondition {
+	if a.noticed.IsZero() {
+		return corev1.NodeCondition{
+			Type: v1alpha1.ConditionSpotPreempted, Status: corev1.ConditionFalse, Reason: a.reason,
+			Message: "the node agent watches for GCE's notice", LastTransitionTime: metav1.NewTime(a.Now()),
+		}
 	}
-	return "GCE takes this VM back and stops it now"
+	message := "GCE takes this VM back, and may stop it at any moment"
+	if seconds := node.Labels[v1alpha1.LabelNotice]; seconds != "" && a.reason == v1alpha1.ReasonNotice {
+		message = "GCE takes this VM back, and stops it " + seconds + " s after lastTransitionTime"
+	}
+	return corev1.NodeCondition{
+		Type: v1alpha1.ConditionSpotPreempted, Status: corev1.ConditionTrue, Reason: a.reason,
+		Message: message, LastTransitionTime: metav1.NewTime(a.noticed),
+	}
+}
+
+func (a *Agent) taint(ctx context.Context, node *corev1.Node) error {
+	if node == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return a.Kube.TaintNode(ctx, refOf(node), corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoSchedule}, true)
 }
 
 // tellPods tells the training pods that do not know yet.
 func (a *Agent) tellPods(ctx context.Context) error {
-	pods, err := a.Kube.PodsOnNode(ctx, a.Node)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	pods, err := a.Kube.CachedPodsOnNode(ctx, a.Node)
 	if err != nil {
 		return fmt.Errorf("list the pods on Node %s: %w", a.Node, err)
 	}
@@ -187,9 +211,8 @@ func (a *Agent) tellPods(ctx context.Context) error {
 		if pod.Labels[v1alpha1.LabelJobUID] == "" || isTold(pod) {
 			continue
 		}
-		ref := corev1.ObjectReference{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
-		err := a.Kube.SetPodCondition(ctx, ref, corev1.PodCondition{
-			Type: v1alpha1.ConditionPodPreempted, Status: corev1.ConditionTrue, Reason: ReasonNotice,
+		err := a.Kube.SetPodCondition(ctx, refOf(&pod), corev1.PodCondition{
+			Type: v1alpha1.ConditionPodPreempted, Status: corev1.ConditionTrue, Reason: a.reason,
 			Message: "GCE takes the VM back that this pod runs on", LastTransitionTime: metav1.NewTime(a.noticed),
 		})
 		if err != nil {
@@ -206,4 +229,8 @@ func isTold(pod corev1.Pod) bool {
 		}
 	}
 	return false
+}
+
+func refOf(object metav1.Object) corev1.ObjectReference {
+	return corev1.ObjectReference{Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()}
 }

@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,13 +24,17 @@ import (
 // vm is a VM in virtual time: its metadata server, and the API server as its agent sees it.
 type vm struct {
 	noticed chan struct{} // closed at the notice
-	broken  bool          // its metadata server answers 503
-	down    bool          // the API server is
 
-	node corev1.Node
-	pods []corev1.Pod
-	said []string // what was written, with the seconds since the start
-	from time.Time
+	hasty bool // its metadata server does not wait for a change
+	asked int  // how often that server was asked
+
+	mu     sync.Mutex
+	broken bool // its metadata server answers 503
+	down   bool // the API server is
+	node   corev1.Node
+	pods   []corev1.Pod
+	said   []string // what was written, with the seconds since the start
+	from   time.Time
 }
 
 func newVM() *vm {
@@ -49,10 +55,14 @@ func (v *vm) RoundTrip(r *http.Request) (*http.Response, error) {
 			Header: http.Header{"Metadata-Flavor": {"Google"}, "Etag": {body}},
 		}, nil
 	}
-	if v.broken {
+	v.mu.Lock()
+	broken := v.broken
+	v.mu.Unlock()
+	if broken {
 		return answer(http.StatusServiceUnavailable, "")
 	}
-	if r.URL.Query().Get("last_etag") == "FALSE" {
+	v.asked++
+	if r.URL.Query().Get("last_etag") == "FALSE" && !v.hasty {
 		select {
 		case <-v.noticed:
 		case <-time.After(pollSeconds * time.Second):
@@ -72,39 +82,59 @@ func (v *vm) say(format string, args ...any) {
 	v.said = append(v.said, fmt.Sprintf("%.0fs ", time.Since(v.from).Seconds())+fmt.Sprintf(format, args...))
 }
 
-func (v *vm) reach() error {
+// call is one of the API server.
+func (v *vm) call(do func()) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if v.down {
 		return errors.New("connection refused")
 	}
+	do()
 	return nil
 }
 
-func (v *vm) Node(context.Context, string) (*corev1.Node, error) { return v.node.DeepCopy(), v.reach() }
+// change is something that happens.
+func (v *vm) change(do func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	do()
+}
+
+func (v *vm) Node(context.Context, string) (found *corev1.Node, err error) {
+	err = v.call(func() { found = v.node.DeepCopy() })
+	return found, err
+}
 
 func (v *vm) SetNodeCondition(_ context.Context, _ corev1.ObjectReference, c corev1.NodeCondition) error {
-	v.say("Node %s=%s: %s", c.Type, c.Status, c.Message)
-	v.node.Status.Conditions = []corev1.NodeCondition{c}
-	return nil
+	return v.call(func() {
+		v.say("Node %s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message)
+		v.node.Status.Conditions = []corev1.NodeCondition{c}
+	})
 }
 
 func (v *vm) TaintNode(_ context.Context, _ corev1.ObjectReference, taint corev1.Taint, _ bool) error {
-	if len(v.node.Spec.Taints) == 0 {
-		v.say("taint %s", taint.Key)
-		v.node.Spec.Taints = []corev1.Taint{taint}
-	}
-	return nil
+	return v.call(func() {
+		if len(v.node.Spec.Taints) == 0 {
+			v.say("taint %s", taint.Key)
+			v.node.Spec.Taints = []corev1.Taint{taint}
+		}
+	})
 }
 
-func (v *vm) PodsOnNode(context.Context, string) ([]corev1.Pod, error) { return v.pods, nil }
+func (v *vm) CachedPodsOnNode(context.Context, string) (pods []corev1.Pod, err error) {
+	err = v.call(func() { pods = slices.Clone(v.pods) })
+	return pods, err
+}
 
 func (v *vm) SetPodCondition(_ context.Context, ref corev1.ObjectReference, c corev1.PodCondition) error {
-	v.say("pod %s %s=%s", ref.Name, c.Type, c.Status)
-	for i := range v.pods {
-		if v.pods[i].Name == ref.Name {
-			v.pods[i].Status.Conditions = []corev1.PodCondition{c}
+	return v.call(func() {
+		v.say("pod %s %s=%s %s", ref.Name, c.Type, c.Status, c.Reason)
+		for i := range v.pods {
+			if v.pods[i].Name == ref.Name {
+				v.pods[i].Status.Conditions = []corev1.PodCondition{c}
+			}
 		}
-	}
-	return nil
+	})
 }
 
 // watch runs an agent on the VM, and happen beside it, for ten minutes.
@@ -121,11 +151,17 @@ func after(d time.Duration, f func()) func() {
 	return func() { time.Sleep(d); f() }
 }
 
-const isWatching = "Node SpotPreempted=False: the node agent watches for GCE's notice"
+const isWatching = "Node SpotPreempted=False NoNotice: the node agent watches for GCE's notice"
 
 var atNotice = []string{
-	"Node SpotPreempted=True: GCE takes this VM back: it stops it 120 s after lastTransitionTime",
-	"pod training training.dcnlab.com/Preempted=True",
+	"Node SpotPreempted=True PreemptionNotice: GCE takes this VM back, and stops it 120 s after lastTransitionTime",
+	"pod training training.dcnlab.com/Preempted=True PreemptionNotice",
+	"taint training.dcnlab.com/preempted",
+}
+
+var found = []string{
+	"Node SpotPreempted=True PreemptionNoticeFound: GCE takes this VM back, and may stop it at any moment",
+	"pod training training.dcnlab.com/Preempted=True PreemptionNoticeFound",
 	"taint training.dcnlab.com/preempted",
 }
 
@@ -150,21 +186,21 @@ func TestAgent(t *testing.T) {
 			append(at("0", isWatching), at("90", atNotice...)...),
 		},
 		"the notice was there first": {
-			func(v *vm) func() { close(v.noticed); return func() {} }, at("0", atNotice...),
+			func(v *vm) func() { close(v.noticed); return func() {} }, at("0", found...),
 		},
 		"the metadata server comes back with the notice": {
 			func(v *vm) func() {
 				v.broken = true
-				return after(30*time.Second+time.Millisecond, func() { v.broken = false; close(v.noticed) })
+				return after(30*time.Second+time.Millisecond, func() { v.change(func() { v.broken = false }); close(v.noticed) })
 			},
-			at("31", atNotice...),
+			at("31", found...),
 		},
 		"the API server is away at the notice": {
 			func(v *vm) func() {
 				return after(90*time.Second, func() {
-					v.down = true
+					v.change(func() { v.down = true })
 					close(v.noticed)
-					after(20*time.Second+time.Millisecond, func() { v.down = false })()
+					after(20*time.Second+time.Millisecond, func() { v.change(func() { v.down = false }) })()
 				})
 			},
 			append(at("0", isWatching), at("111", atNotice...)...),
@@ -174,15 +210,17 @@ func TestAgent(t *testing.T) {
 				return after(90*time.Second, func() {
 					close(v.noticed)
 					after(5*time.Second+time.Millisecond, func() {
-						v.pods = append(v.pods, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "late", Labels: map[string]string{v1alpha1.LabelJobUID: "x"}}})
+						v.change(func() {
+							v.pods = append(v.pods, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "late", Labels: map[string]string{v1alpha1.LabelJobUID: "x"}}})
+						})
 					})()
 				})
 			},
-			append(append(at("0", isWatching), at("90", atNotice...)...), "96s pod late training.dcnlab.com/Preempted=True"),
+			append(append(at("0", isWatching), at("90", atNotice...)...), "96s pod late training.dcnlab.com/Preempted=True PreemptionNotice"),
 		},
 		"somebody makes the Node again": {
 			func(v *vm) func() {
-				return after(30*time.Second, func() { v.node.Status.Conditions = nil })
+				return after(30*time.Second, func() { v.change(func() { v.node.Status.Conditions = nil }) })
 			},
 			append(at("0", isWatching), at("60", isWatching)...),
 		},
@@ -196,14 +234,26 @@ func TestAgent(t *testing.T) {
 	}
 }
 
+// A metadata server that does not wait for a change is asked once a second.
+func TestAgentDoesNotHammer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVM()
+		v.hasty = true
+		v.watch(t, func() {})
+		assert.LessOrEqual(t, v.asked, 602)
+	})
+}
+
 // An agent that has started again goes on from what it has written.
 func TestAgentThatStartsAgainKeepsTheTimeOfTheNotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVM()
 		close(v.noticed)
 		earlier := metav1.NewTime(time.Now().Add(-time.Minute))
-		v.node.Status.Conditions = []corev1.NodeCondition{{Type: v1alpha1.ConditionSpotPreempted, Status: corev1.ConditionTrue, LastTransitionTime: earlier}}
+		v.node.Status.Conditions = []corev1.NodeCondition{{Type: v1alpha1.ConditionSpotPreempted, Status: corev1.ConditionTrue, Reason: v1alpha1.ReasonNotice, LastTransitionTime: earlier}}
 		v.watch(t, func() {})
-		assert.Equal(t, earlier, v.pods[0].Status.Conditions[0].LastTransitionTime)
+		told := v.pods[0].Status.Conditions[0]
+		assert.Equal(t, earlier, told.LastTransitionTime)
+		assert.Equal(t, v1alpha1.ReasonNotice, told.Reason)
 	})
 }

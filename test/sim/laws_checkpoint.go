@@ -185,7 +185,7 @@ func (l *Laws) isHopeful(v *view, pod string, most time.Duration) bool {
 		}
 	}
 	g := l.world.Machines.nodes[v.attempts[i].pod.Spec.NodeName]
-	return slowest > 0 && g != nil && g.noticed && v.now.Add(fastest).Before(g.stops) && v.attempts[i].trained(v.now)+slowest+rounding >= most
+	return fastest < math.MaxInt64 && g != nil && g.noticed && !g.late && v.now.Add(fastest).Before(g.stops) && v.attempts[i].trained(v.now)+slowest+rounding >= most
 }
 
 // survives tells whether an attempt trains on a VM that is well, and no younger one takes its place.

@@ -24,7 +24,10 @@ func (m *Machines) startNodeAgent(g *guest) {
 		return
 	}
 	m.world.whenUp(time.Duration(m.world.Random.Int64N(int64(watcherStarts))), func() {
-		g.watched = true
+		g.watched, g.late = true, g.noticed
+		if g.late {
+			g.heard = m.world.Clock.Now()
+		}
 		m.speak(g)
 	})
 }
@@ -32,7 +35,10 @@ func (m *Machines) startNodeAgent(g *guest) {
 // hearNotice lets the agent hear of the notice.
 func (m *Machines) hearNotice(g *guest) {
 	g.noticed, g.stops = true, m.world.Clock.Now().Add(g.vm.Spec.PreemptionNotice)
-	m.world.whenUp(time.Duration(m.world.Random.Int64N(int64(watcherHears))), func() { m.speak(g) })
+	m.world.Clock.AfterFunc(time.Duration(m.world.Random.Int64N(int64(watcherHears))), func() {
+		g.heard = m.world.Clock.Now()
+		m.world.whenUp(0, func() { m.speak(g) })
+	})
 }
 
 // speak lets the agent write what the metadata server says.
@@ -43,33 +49,35 @@ func (m *Machines) speak(g *guest) {
 	if !g.cutOff {
 		m.sayPreempted(g)
 	}
-	if g.noticed {
+	if !g.heard.IsZero() {
 		m.world.whenUp(watcherLooks, func() { m.speak(g) })
 	}
 }
 
 func (m *Machines) sayPreempted(g *guest) {
-	status, reason := corev1.ConditionFalse, "NoNotice"
-	if g.noticed {
-		status, reason = corev1.ConditionTrue, "PreemptionNotice"
+	status, reason, since := corev1.ConditionFalse, v1alpha1.ReasonNoNotice, m.world.API.timestamp()
+	switch hasHeard := !g.heard.IsZero(); {
+	case hasHeard && g.late:
+		status, reason, since = corev1.ConditionTrue, v1alpha1.ReasonLateNotice, second(g.heard)
+	case hasHeard:
+		status, reason, since = corev1.ConditionTrue, v1alpha1.ReasonNotice, second(g.heard)
 	}
 	k := Key{Kind: "Node", Name: g.node}
 	r := m.world.API.Get(k)
 	if r == nil {
 		return
 	}
-	now := m.world.API.timestamp()
 	if !says(As[*corev1.Node](r), v1alpha1.ConditionSpotPreempted, status) {
 		m.world.Tracef("node agent %s preempted=%s", g.node, status)
 		_ = m.world.API.Update(k, "", func(o Object) { // it is there
 			node := o.(*corev1.Node)
-			setNodeCondition(node, corev1.NodeCondition{Type: v1alpha1.ConditionSpotPreempted, Status: status, Reason: reason, LastTransitionTime: now})
-			if g.noticed {
+			setNodeCondition(node, corev1.NodeCondition{Type: v1alpha1.ConditionSpotPreempted, Status: status, Reason: reason, LastTransitionTime: since})
+			if status == corev1.ConditionTrue {
 				node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoSchedule})
 			}
 		})
 	}
-	if !g.noticed {
+	if status != corev1.ConditionTrue {
 		return
 	}
 	for _, pod := range m.pods.podsOn(g.node) {
@@ -77,7 +85,7 @@ func (m *Machines) sayPreempted(g *guest) {
 			continue
 		}
 		m.write(pod, "preempted", func(pod *corev1.Pod) {
-			setPodCondition(pod, corev1.PodCondition{Type: v1alpha1.ConditionPodPreempted, Status: corev1.ConditionTrue, Reason: reason, LastTransitionTime: now})
+			setPodCondition(pod, corev1.PodCondition{Type: v1alpha1.ConditionPodPreempted, Status: corev1.ConditionTrue, Reason: reason, LastTransitionTime: since})
 		})
 	}
 }

@@ -3,6 +3,7 @@ package install
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -33,10 +34,16 @@ func TestNodeAgentMayOnlySayThatItsOwnVMIsPreempted(t *testing.T) {
 	agent := s.loggedIn(&authv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: own.Name, UID: own.UID})
 	unbound := s.loggedIn(nil)
 
-	s.eventually("the API server enforces the policy, which may be new", func() error {
-		err := patchNode(unbound, here.Name, `{"metadata":{"labels":{"probe":"x"}}}`)(s.Context())
-		if err == nil {
-			return errors.New("it was not refused")
+	probes := 0 // what changes nothing is never refused
+	s.eventually("the API server enforces the policies, which may be new", func() error {
+		probes++
+		for _, forged := range []func(context.Context) error{
+			patchNode(agent, here.Name, fmt.Sprintf(`{"metadata":{"labels":{"probe":"%d"}}}`, probes)),
+			patchPod(agent, stranger, fmt.Sprintf(`{"status":{"message":"probe %d"}}`, probes)),
+		} {
+			if err := forged(s.Context()); !apierrors.IsInvalid(err) {
+				return errors.Join(errors.New("no policy refused it"), err)
+			}
 		}
 		return nil
 	})
@@ -54,6 +61,9 @@ func TestNodeAgentMayOnlySayThatItsOwnVMIsPreempted(t *testing.T) {
 	for name, forge := range map[string]func(context.Context) error{
 		"another Node's condition": func(ctx context.Context) error { return calls.SetNodeCondition(ctx, refOf(there), condition) },
 		"another Node's taint":     func(ctx context.Context) error { return calls.TaintNode(ctx, refOf(there), taint, true) },
+		"a taint that evicts": func(ctx context.Context) error {
+			return calls.TaintNode(ctx, refOf(here), corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoExecute}, true)
+		},
 		"a taint of somebody else": func(ctx context.Context) error {
 			return calls.TaintNode(ctx, refOf(here), corev1.Taint{Key: "x", Effect: corev1.TaintEffectNoExecute}, true)
 		},
@@ -69,19 +79,16 @@ func TestNodeAgentMayOnlySayThatItsOwnVMIsPreempted(t *testing.T) {
 		"a pod that trains nothing": patchPod(agent, stranger, `{"status":{"conditions":[{"type":"`+v1alpha1.ConditionPodPreempted+`","status":"True"}]}}`),
 		"a pod elsewhere":           patchPod(agent, elsewhere, `{"status":{"conditions":[{"type":"`+v1alpha1.ConditionPodPreempted+`","status":"True"}]}}`),
 		"a pod's phase":             patchPod(agent, training, `{"status":{"phase":"Succeeded"}}`),
+		"a pod's addresses":         patchPod(agent, training, `{"status":{"hostIPs":[{"ip":"10.9.9.9"}]}}`),
 		"a pod's readiness":         patchPod(agent, training, `{"status":{"conditions":[{"type":"Ready","status":"True"}]}}`),
 		"a container's end":         patchPod(agent, training, `{"status":{"containerStatuses":[{"name":"c","image":"i","imageID":"","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":0}}}]}}`),
-		"a Node's deletion": func(ctx context.Context) error {
-			return agent.CoreV1().Nodes().Delete(ctx, here.Name, metav1.DeleteOptions{})
-		},
-		"a pod's deletion": func(ctx context.Context) error {
-			return agent.CoreV1().Pods(training.Namespace).Delete(ctx, training.Name, metav1.DeleteOptions{})
-		},
-		"a token that no pod has": patchNode(unbound, here.Name, `{"status":{"conditions":[{"type":"SpotPreempted","status":"False"}]}}`, "status"),
+		"a token that no pod has":   patchNode(unbound, here.Name, `{"status":{"conditions":[{"type":"SpotPreempted","status":"False"}]}}`, "status"),
 	} {
 		err := forge(t.Context())
-		assert.Truef(t, apierrors.IsForbidden(err) || apierrors.IsInvalid(err), "%s: %v", name, err)
+		assert.Truef(t, apierrors.IsInvalid(err), "%s: a policy should have refused it: %v", name, err)
 	}
+	assert.True(t, apierrors.IsForbidden(agent.CoreV1().Nodes().Delete(t.Context(), here.Name, metav1.DeleteOptions{})))
+	assert.True(t, apierrors.IsForbidden(agent.CoreV1().Pods(training.Namespace).Delete(t.Context(), training.Name, metav1.DeleteOptions{})))
 }
 
 // node is a Node without a VM, which goes with the test.
