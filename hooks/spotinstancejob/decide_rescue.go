@@ -108,12 +108,12 @@ func (s *survey) hasTime(a attempt) bool {
 }
 
 // isSaved is true once a checkpoint has completed that was made because VMs are lost, at the time of this loss or later, or
-// that the lost pod itself completed after it.
+// that the pod itself, which had its notice, completed after it. Times have whole seconds: in the same one is not after.
 func (s *survey) isSaved(loss attempt) bool {
 	end := loss.end()
 	return slices.ContainsFunc(s.backups, func(b backup) bool {
 		isRescue := b.reason == reasonPreemption && !b.created.Add(clockSlack).Before(end)
-		isOwn := loss.pod != nil && b.podUID == loss.pod.uid && !b.completed.Before(end)
+		isOwn := !loss.vm.stops.IsZero() && b.podUID == loss.pod.uid && b.completed.After(end)
 		return b.complete && (isRescue || isOwn)
 	})
 }

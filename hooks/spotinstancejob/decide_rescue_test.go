@@ -101,6 +101,10 @@ func TestRescue(t *testing.T) {
 			given: pair(v1alpha1.InstanceGone, 30*time.Second, aCheckpoint("due", 1, 1, time.Minute, 24*time.Minute, inPhase("Failed"))),
 			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 9m30s",
 		},
+		"one of the lost replica that completed in the second of its loss is not": {
+			given: pair(v1alpha1.InstanceStopping, 0, aCheckpoint("due", 0, 1, time.Minute, 24*time.Minute, done(0))),
+			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 1m30s",
+		},
 		"a scheduled one that completed in between is enough": {
 			given: pair(v1alpha1.InstanceGone, 30*time.Second, aCheckpoint("due", 1, 1, time.Minute, 24*time.Minute, done(10*time.Second))),
 			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from due; resync 29m0s",
