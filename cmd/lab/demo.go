@@ -39,7 +39,7 @@ func demo(ctx context.Context, s *screen) error {
 		}
 	}
 	s.show(nil)
-	s.print("\n" + w.table() + "\nTimes count from the preemption's notice. Real VMs take about two minutes to boot and join, real checkpoints\n" +
+	s.print("\n" + w.table() + "\nTimes count from the preemption. Real VMs take about two minutes to boot and join, real checkpoints\n" +
 		"three to five; here a VM takes 10 s and a checkpoint " + seconds(checkpointTime) + ".\n")
 	return w.check()
 }
