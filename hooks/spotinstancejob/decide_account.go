@@ -72,8 +72,26 @@ func (s *survey) account(l ledger, of slot) ledger {
 			account.QuickLosses = 0
 		}
 	}
-	account.LastLost = int64(max(0, a.progress(a.trainedUntil(s.now))-s.best.progress) / time.Second)
+	account.LastLost = int64(max(0, a.progress(s.trainedUntil(a))-s.best.progress) / time.Second)
 	account.LostSeconds += account.LastLost
 	l.Replicas[of.replica] = account
 	return l
+}
+
+// trainedUntil is the last moment of which is known that a lost attempt trained. After the notice it goes on: until its pod
+// ended, or at least until the last checkpoint of the job completed. It never depends on now, since a Job's ledger must not.
+func (s *survey) trainedUntil(a attempt) time.Time {
+	until := a.end()
+	switch {
+	case a.vm.stops.IsZero():
+		return until
+	case !a.pod.ended.IsZero():
+		return a.pod.ended
+	}
+	for _, b := range s.backups {
+		if b.complete && b.completed.After(until) && b.completed.Before(a.vm.stops) {
+			until = b.completed
+		}
+	}
+	return until
 }

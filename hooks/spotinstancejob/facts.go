@@ -144,19 +144,6 @@ func (a attempt) end() time.Time {
 	return first
 }
 
-// trainedUntil is the last moment of which is known that the attempt trained. After the notice it goes on until its VM stops.
-func (a attempt) trainedUntil(now time.Time) time.Time {
-	switch {
-	case a.pod == nil || a.vm.stops.IsZero():
-		return a.end()
-	case !a.pod.ended.IsZero():
-		return a.pod.ended
-	case now.Before(a.vm.stops):
-		return now
-	}
-	return a.vm.stops
-}
-
 // trains is true while the attempt's containers run, as far as is known.
 func (a attempt) trains() bool { return a.started() && !a.pod.over() }
 

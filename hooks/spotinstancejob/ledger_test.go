@@ -110,7 +110,7 @@ func TestTrainingAfterTheNoticeIsLostToo(t *testing.T) {
 	saved := aCheckpoint("saved", 0, 1, 98*time.Second, 25*time.Minute-98*time.Second, done(time.Second))
 	_, d := given(replicas(1), ready("vm-0"), saved, anAttempt(0, 1, trains("vm-0", 25*time.Minute), isNoticed(100*time.Second))).decide(t)
 	require.Len(t, d.attempts, 1)
-	assert.EqualValues(t, 98, d.attempts[0].ledger.Replicas[0].LastLost)
+	assert.EqualValues(t, 97, d.attempts[0].ledger.Replicas[0].LastLost, "until the checkpoint completed, a second ago")
 }
 
 // TestCountsSurviveWhatForgets: status set back, Jobs scaled away, and losses after that.
