@@ -78,13 +78,14 @@ func (w *World) advanceCommand(c story.Command) (string, error) {
 	return "", nil
 }
 
-// calmCommand is `calm`: whatever can be put right is: capacity, agents, what users suspended. Faults that last for a
+// calmCommand is `calm`: whatever can be put right is: capacity, agents, how VMs boot, what users suspended. Faults that last for a
 // time end by themselves.
 func (w *World) calmCommand(story.Command) (string, error) {
 	for _, zone := range zoneNames {
 		w.GCE.SetCapacity(zone, -1)
 	}
 	w.Agent.Behave("works", 0)
+	w.Machines.boots = nil
 	for _, r := range w.API.List("SpotInstanceJob") {
 		if As[*v1alpha1.SpotInstanceJob](r).Spec.Suspend {
 			if err := w.API.Edit(r.Key, "", func(o Object) { o.(*v1alpha1.SpotInstanceJob).Spec.Suspend = false }); err != nil {
