@@ -135,20 +135,18 @@ func (c *Client) DeleteNode(ctx context.Context, node corev1.ObjectReference) er
 
 // PodsOnNode lists the pods of all namespaces that are bound to the Node, from etcd and not from a cache.
 func (c *Client) PodsOnNode(ctx context.Context, node string) ([]corev1.Pod, error) {
-	list, err := c.api.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-		FieldSelector: fields.OneTermEqualSelector("spec.nodeName", node).String(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return list.Items, nil
+	return c.podsOnNode(ctx, node, "")
 }
 
 // CachedPodsOnNode is PodsOnNode from the API server's cache, which may be a moment behind: for who asks again and again, on
 // many Nodes at the same time.
 func (c *Client) CachedPodsOnNode(ctx context.Context, node string) ([]corev1.Pod, error) {
+	return c.podsOnNode(ctx, node, "0")
+}
+
+func (c *Client) podsOnNode(ctx context.Context, node, resourceVersion string) ([]corev1.Pod, error) {
 	list, err := c.api.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-		FieldSelector: fields.OneTermEqualSelector("spec.nodeName", node).String(), ResourceVersion: "0",
+		FieldSelector: fields.OneTermEqualSelector("spec.nodeName", node).String(), ResourceVersion: resourceVersion,
 	})
 	if err != nil {
 		return nil, err

@@ -162,17 +162,7 @@ func (a *Agent) tryAgain(d time.Duration) {
 }
 
 func (a *Agent) lookAtAll() {
-	var keys []Key
-	for k := range a.waiting {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(x, y Key) int {
-		if x.less(y) {
-			return -1
-		}
-		return 1
-	})
-	for _, k := range keys {
+	for _, k := range sortedKeys(a.waiting) {
 		if a.look(k) {
 			delete(a.waiting, k)
 		}

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,12 +186,7 @@ func (v *view) created() []string {
 
 // sortedChildren are the children of the answer.
 func (v *view) sortedChildren() []Key {
-	return slices.SortedFunc(maps.Keys(v.children), func(x, y Key) int {
-		if x.less(y) {
-			return -1
-		}
-		return 1
-	})
+	return sortedKeys(v.children)
 }
 
 // isOver tells whether a job has ended, by its status.

@@ -3,6 +3,8 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -29,6 +31,16 @@ func (k Key) less(o Key) bool {
 		return k.Namespace < o.Namespace
 	}
 	return k.Name < o.Name
+}
+
+// sortedKeys are the keys of a map, always in the same order.
+func sortedKeys[V any](m map[Key]V) []Key {
+	return slices.SortedFunc(maps.Keys(m), func(x, y Key) int {
+		if x.less(y) {
+			return -1
+		}
+		return 1
+	})
 }
 
 func keyOf(o Object) Key {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -78,17 +77,7 @@ func (s *sleeper) rests(k Key, a answer) bool {
 
 // wake lets the hook look at what GCE did when it would have if it had looked every 10 s.
 func (s *sleeper) wake(gcefake.Event) {
-	var pools []Key
-	for k := range s.sleeping {
-		pools = append(pools, k)
-	}
-	slices.SortFunc(pools, func(x, y Key) int {
-		if x.less(y) {
-			return -1
-		}
-		return 1
-	})
-	for _, k := range pools {
+	for _, k := range sortedKeys(s.sleeping) {
 		passed := s.world.Clock.Now().Sub(s.sleeping[k])
 		delete(s.sleeping, k)
 		s.controller().queue.addAfter(k, pollInterval-passed%pollInterval)
