@@ -15,8 +15,10 @@ type change struct {
 }
 
 func TestJobRules(t *testing.T) {
-	interval := "must be a duration of at least 1s, such as 30m or 1h30m"
+	interval := "must be auto or a duration of at least 1s, such as 30m or 1h30m"
 	run(t, "smallest-job", map[string]change{
+		"left to the operator":         {"checkpointConfig.checkpointInterval", "auto", ""},
+		"auto, misspelt":               {"checkpointConfig.checkpointInterval", "Auto", interval},
 		"an hour and a half":           {"checkpointConfig.checkpointInterval", "1h30m", ""},
 		"a fraction":                   {"checkpointConfig.checkpointInterval", "1.5h", ""},
 		"seconds":                      {"checkpointConfig.checkpointInterval", "604800s", ""},

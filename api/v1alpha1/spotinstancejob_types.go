@@ -55,11 +55,12 @@ type CheckpointConfig struct {
 	CheckpointImageRepo string `json:"checkpointImageRepo"`
 
 	// Time between two checkpoints of one replica, such as 30m. N replicas take turns, so that a fresh
-	// checkpoint appears every interval/N.
+	// checkpoint appears every interval/N. With "auto" it follows from how long this job's checkpoints hold
+	// the training up and how often it has to go back to one; status.autoInterval shows it.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]+)?h|[0-9]{1,8}([.][0-9]+)?(m|s|ms))+$') && duration(self) >= duration('1s')",message="checkpointInterval must be a duration of at least 1s, such as 30m or 1h30m"
-	CheckpointInterval metav1.Duration `json:"checkpointInterval"`
+	// +kubebuilder:validation:XValidation:rule="self == 'auto' || self.matches('^([0-9]{1,5}([.][0-9]+)?h|[0-9]{1,8}([.][0-9]+)?(m|s|ms))+$') && duration(self) >= duration('1s')",message="checkpointInterval must be auto or a duration of at least 1s, such as 30m or 1h30m"
+	CheckpointInterval CheckpointInterval `json:"checkpointInterval"`
 
 	// Secret with the keys username, password and registry that the checkpoint agent pushes with.
 	// Unset: the agent's own default.
@@ -160,6 +161,10 @@ type SpotInstanceJobStatus struct {
 	// +optional
 	LastCheckpointImage string `json:"lastCheckpointImage,omitempty"`
 
+	// The interval between scheduled checkpoints of a replica, if checkpointInterval is auto.
+	// +optional
+	AutoInterval *AutoInterval `json:"autoInterval,omitempty"`
+
 	// One entry per replica, in order.
 	// +listType=atomic
 	// +optional
@@ -188,6 +193,27 @@ type SpotInstanceJobStatus struct {
 	// Generation of the spec that this status answers.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+}
+
+// AutoInterval is the interval that the operator has chosen, and what it follows from.
+type AutoInterval struct {
+	// Time between two scheduled checkpoints of a replica. It stays while what it follows from would move it by
+	// less than a quarter.
+	Interval metav1.Duration `json:"interval"`
+
+	// How long a checkpoint holds the training up: from its creation until its container was frozen into a
+	// file, of the newest; if nobody saw that, until its images were built. Absent until there was one.
+	// +optional
+	CheckpointCost *metav1.Duration `json:"checkpointCost,omitempty"`
+
+	// Mean time of training until a replica goes back to an earlier checkpoint, of all replicas together: it
+	// lost its VM and no checkpoint was made in time, or the training failed. One in six hours is assumed
+	// before anything is known.
+	TimeBetweenRollbacks metav1.Duration `json:"timeBetweenRollbacks"`
+
+	// The longest that a replica's newest attempt took from its creation to its training.
+	// +optional
+	RecoveryTime *metav1.Duration `json:"recoveryTime,omitempty"`
 }
 
 // JobReplicaStatus is one replica.

@@ -72,7 +72,7 @@ func (t *trial) newJob(s setup) (*v1alpha1.SpotInstanceJob, error) {
 			Replicas: &s.replicas, SpotInstanceVMRef: corev1.LocalObjectReference{Name: benchPool},
 			CheckpointConfig: v1alpha1.CheckpointConfig{
 				CheckpointImageRepo: "docker.io/" + t.namespace + "/checkpoints",
-				CheckpointInterval:  metav1.Duration{Duration: s.interval},
+				CheckpointInterval:  v1alpha1.CheckpointInterval{Duration: s.interval},
 			},
 			JobTemplate: runtime.RawExtension{Raw: template},
 		},

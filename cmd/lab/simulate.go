@@ -80,7 +80,7 @@ func (c *comparison) run(ctx context.Context) error {
 func (s simulation) circumstances() (sim.Circumstances, error) {
 	c := sim.Circumstances{
 		Seed: s.seed, Lasts: time.Duration(s.days * float64(24*time.Hour)), Boot: inSeconds(s.boot), Checkpoint: inSeconds(s.checkpoint),
-		Notice: inSeconds(s.notice), Restless: s.everyPoll,
+		Freeze: inSeconds(s.freeze), Notice: inSeconds(s.notice), Restless: s.everyPoll,
 	}
 	if s.trace == "" {
 		c.Trace = sim.Synthesize(s.seed, s.zones, c.Lasts)

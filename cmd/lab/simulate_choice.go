@@ -5,9 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/sim"
 )
@@ -17,8 +19,8 @@ type simulation struct {
 	trace, prices, machineType, plot, json string
 	zones                                  []string
 	replicas                               int
-	interval                               time.Duration
-	boot, checkpoint, notice               int // seconds
+	interval                               v1alpha1.CheckpointInterval
+	boot, checkpoint, freeze, notice       int // seconds
 	days                                   float64
 	seed                                   uint64
 	everyPoll                              bool
@@ -30,8 +32,9 @@ func chooseSimulation(args []string) (simulation, error) {
 	flags.StringVar(&s.trace, "trace", "", "CSV `file` with the capacity of zones over time: scheduled_at, then a column for each zone; without it a trace is made up")
 	zones := flags.String("zones", "us-central1-a,us-central1-b,us-central1-c", "`zones` to use, separated by commas, the preferred one first")
 	flags.IntVar(&s.replicas, "replicas", 2, "replicas of the training job")
-	flags.DurationVar(&s.interval, "interval", 30*time.Minute, "time between two checkpoints of a replica")
+	interval := flags.String("interval", "30m", "time between two checkpoints of a replica, or auto")
 	flags.IntVar(&s.checkpoint, "checkpoint-seconds", 180, "`seconds` that a checkpoint takes, from the freeze to the image in its registry")
+	freeze := flags.String("freeze-seconds", "", "`seconds` of them for which the training stands still (default half of them)")
 	flags.IntVar(&s.boot, "boot-seconds", 120, "`seconds` from a VM's start to its Node")
 	flags.IntVar(&s.notice, "notice-seconds", 120, "`seconds` of notice before a preemption: 0 or 120")
 	flags.Float64Var(&s.days, "days", 7, "`days` to simulate; a trace that is shorter begins anew")
@@ -47,7 +50,19 @@ func chooseSimulation(args []string) (simulation, error) {
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("lab simulate does not know %q", flags.Args())
 	}
-	s.zones = strings.Split(*zones, ",")
+	s.zones, s.freeze = strings.Split(*zones, ","), s.checkpoint/2
+	if *freeze != "" {
+		var err error
+		if s.freeze, err = strconv.Atoi(*freeze); err != nil {
+			return s, fmt.Errorf("--freeze-seconds %s: write a number", *freeze)
+		}
+	}
+	if s.interval.Auto = *interval == "auto"; !s.interval.Auto {
+		var err error
+		if s.interval.Duration, err = time.ParseDuration(*interval); err != nil {
+			return s, fmt.Errorf("--interval %s: write auto, or a duration such as 30m", *interval)
+		}
+	}
 	return s, s.check()
 }
 
@@ -64,8 +79,9 @@ func (s simulation) check() error {
 		require(!slices.Contains(s.zones[:i], zone), "--zones: %s is named twice: name it once", zone)
 	}
 	require(s.replicas >= 1 && s.replicas <= 10, "--replicas %d: from 1 to 10", s.replicas)
-	require(s.interval >= time.Minute, "--interval %s: one minute or more; what no checkpoints come to is always shown", s.interval)
+	require(s.interval.Auto || s.interval.Duration >= time.Minute, "--interval %s: one minute or more; what no checkpoints come to is always shown", s.interval.Duration)
 	require(s.checkpoint > 0, "--checkpoint-seconds %d: more than 0", s.checkpoint)
+	require(s.freeze >= 0 && s.freeze <= s.checkpoint, "--freeze-seconds %d: from 0 to --checkpoint-seconds %d", s.freeze, s.checkpoint)
 	require(s.boot >= 0, "--boot-seconds %d: 0 or more", s.boot)
 	require(s.notice == 0 || s.notice == 120, "--notice-seconds %d: 0 or 120, GCE knows no other", s.notice)
 	require(s.days > 0 && s.days <= 366, "--days %v: more than 0, at most 366", s.days)
@@ -82,10 +98,12 @@ func (s simulation) policies() []sim.Policy {
 		change(&p)
 		all = append(all, p)
 	}
-	add("no checkpoints", func(p *sim.Policy) { p.Interval = 0 })
-	for _, interval := range []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour, 3 * time.Hour} {
+	add("no checkpoints", func(p *sim.Policy) { p.Interval = v1alpha1.CheckpointInterval{} })
+	for _, interval := range []v1alpha1.CheckpointInterval{
+		{Auto: true}, {Duration: 10 * time.Minute}, {Duration: 30 * time.Minute}, {Duration: time.Hour}, {Duration: 3 * time.Hour},
+	} {
 		if interval != s.interval {
-			add("every "+short(interval), func(p *sim.Policy) { p.Interval = interval })
+			add(pace(interval), func(p *sim.Policy) { p.Interval = interval })
 		}
 	}
 	for _, replicas := range []int{1, 2, 3} {
@@ -97,9 +115,11 @@ func (s simulation) policies() []sim.Policy {
 	if len(s.zones) > 1 {
 		add("only "+one[0], func(p *sim.Policy) { p.Zones = one })
 	}
-	add("one plain VM in "+one[0], func(p *sim.Policy) { p.Zones, p.Replicas, p.Interval = one, 1, 0 })
-	add("serial recovery in "+one[0], func(p *sim.Policy) { p.Zones, p.Interval, p.Operator = one, 0, sim.Original })
-	add("serial recovery, nursed", func(p *sim.Policy) { p.Zones, p.Interval, p.Operator = one, 0, sim.Nursed })
+	add("one plain VM in "+one[0], func(p *sim.Policy) { p.Zones, p.Replicas, p.Interval = one, 1, v1alpha1.CheckpointInterval{} })
+	add("serial recovery in "+one[0], func(p *sim.Policy) {
+		p.Zones, p.Interval, p.Operator = one, v1alpha1.CheckpointInterval{}, sim.Original
+	})
+	add("serial recovery, nursed", func(p *sim.Policy) { p.Zones, p.Interval, p.Operator = one, v1alpha1.CheckpointInterval{}, sim.Nursed })
 	return all
 }
 
@@ -108,6 +128,14 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// pace is an interval in words.
+func pace(i v1alpha1.CheckpointInterval) string {
+	if i.Auto {
+		return "auto interval"
+	}
+	return "every " + short(i.Duration)
 }
 
 // short is a duration without the zeros at its end.

@@ -64,8 +64,8 @@ func (c comparison) subtitle() string {
 	if c.trace != "" {
 		source = "capacity from " + filepath.Base(c.trace)
 	}
-	return fmt.Sprintf("%s · as asked: %s, a checkpoint every %s that takes %d s, boot %d s · %s",
-		source, plural(c.replicas, "replica"), short(c.interval), c.checkpoint, c.boot, strings.Join(c.zones, ", "))
+	return fmt.Sprintf("%s · as asked: %s, checkpoints %s that take %d s and freeze for %d, boot %d s · %s",
+		source, plural(c.replicas, "replica"), pace(c.interval), c.checkpoint, c.freeze, c.boot, strings.Join(c.zones, ", "))
 }
 
 // picture is an SVG that is being drawn.

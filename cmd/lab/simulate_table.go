@@ -89,8 +89,8 @@ func (c comparison) table() (string, error) {
 		return "", err
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "%g days; capacity %s; asked: %s, a checkpoint every %s, %s; a checkpoint takes %d s, a boot %d s; seed %d\n\n",
-		c.days, c.source(), plural(c.replicas, "replica"), short(c.interval), strings.Join(c.zones, ", "), c.checkpoint, c.boot, c.seed)
+	fmt.Fprintf(&out, "%g days; capacity %s; asked: %s, checkpoints: %s, %s; a checkpoint takes %d s and holds the training up for %d s, a boot %d s; seed %d\n\n",
+		c.days, c.source(), plural(c.replicas, "replica"), pace(c.interval), strings.Join(c.zones, ", "), c.checkpoint, c.freeze, c.boot, c.seed)
 	out.WriteString("| policy | goodput | progress | lost work | stalled | VM hours | USD | USD per hour of progress | of on-demand | preemptions | checkpoints |\n")
 	out.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, f := range all {

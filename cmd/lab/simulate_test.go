@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/sim"
 )
 
@@ -24,6 +25,9 @@ func TestSimulationsThatMakeNoSense(t *testing.T) {
 		"--zones=us-east1-b,us-east1-b":   "--zones: us-east1-b is named twice: name it once",
 		"--replicas=0":                    "--replicas 0: from 1 to 10",
 		"--interval=10s":                  "--interval 10s: one minute or more",
+		"--interval=often":                "--interval often: write auto, or a duration such as 30m",
+		"--freeze-seconds=181":            "--freeze-seconds 181: from 0 to --checkpoint-seconds 180",
+		"--freeze-seconds=x":              "--freeze-seconds x: write a number",
 		"--checkpoint-seconds=0":          "--checkpoint-seconds 0: more than 0",
 		"--boot-seconds=-1":               "--boot-seconds -1: 0 or more",
 		"--notice-seconds=30":             "--notice-seconds 30: 0 or 120",
@@ -44,7 +48,7 @@ func TestPolicies(t *testing.T) {
 		names = append(names, p.Name)
 	}
 	assert.Equal(t, []string{
-		"as asked", "no checkpoints", "every 10m", "every 30m", "every 3h", "2 replicas", "3 replicas", "only us-central1-a",
+		"as asked", "no checkpoints", "auto interval", "every 10m", "every 30m", "every 3h", "2 replicas", "3 replicas", "only us-central1-a",
 		"one plain VM in us-central1-a", "serial recovery in us-central1-a", "serial recovery, nursed",
 	}, names)
 	for d, want := range map[time.Duration]string{time.Hour: "1h", 90 * time.Minute: "1h30m", 30 * time.Minute: "30m", 90 * time.Second: "1m30s"} {
@@ -56,7 +60,7 @@ func TestPolicies(t *testing.T) {
 func one() comparison {
 	zones := []string{"us-east1-b"}
 	return comparison{
-		simulation:    simulation{zones: zones, replicas: 2, interval: time.Hour, days: 1, checkpoint: 180, boot: 120, seed: 1},
+		simulation:    simulation{zones: zones, replicas: 2, interval: v1alpha1.CheckpointInterval{Duration: time.Hour}, days: 1, checkpoint: 180, boot: 120, seed: 1},
 		circumstances: sim.Circumstances{Lasts: 24 * time.Hour, Trace: sim.Synthesize(1, zones, 24*time.Hour)},
 		prices:        sim.Prices{"us-east1": {OnDemand: 10, Spot: 3}},
 		outcomes: []sim.Outcome{{
@@ -133,7 +137,7 @@ func TestSimulateTwice(t *testing.T) {
 		content, err := os.ReadFile(figuresFile)
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal(content, &all))
-		assert.Len(t, all, 11)
+		assert.Len(t, all, 12)
 	}
 	assert.Equal(t, results[0], results[1])
 }

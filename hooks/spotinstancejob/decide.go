@@ -18,6 +18,7 @@ type decision struct {
 	conditions []condition
 	ledger     ledger // with every ended attempt accounted for
 	best       source
+	rhythm     rhythm
 	resync     time.Duration // 0: nothing to wait for
 }
 
@@ -87,6 +88,7 @@ type survey struct {
 	verdicts map[string]verdict // by attempt name
 	slots    []slot
 	best     source
+	rhythm   rhythm
 	planned  []newBackup
 	waits    map[int32]string // by replica: the checkpoint that its successor waits for, and why that one
 	alarm    time.Time        // earliest time at which the same facts lead elsewhere
@@ -113,6 +115,7 @@ func surveyOf(o observed) *survey {
 	s.best = s.bestSource()
 	s.ledger = s.settle()
 	s.best = s.bestSource() // an image may have failed for the last time
+	s.rhythm = s.chooseRhythm()
 	return s
 }
 
@@ -177,7 +180,7 @@ func (s *survey) train() decision {
 
 // conclude keeps the attempts of the slots and the backups worth keeping, and reports.
 func (s *survey) conclude(phase v1alpha1.JobPhase) decision {
-	d := decision{phase: phase, backups: s.planned, ledger: s.ledger, best: s.best}
+	d := decision{phase: phase, backups: s.planned, ledger: s.ledger, best: s.best, rhythm: s.rhythm}
 	for _, of := range s.slots {
 		d.keepJobs = append(d.keepJobs, of.newest.name)
 		for _, a := range of.older {

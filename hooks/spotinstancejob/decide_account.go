@@ -62,18 +62,24 @@ func (s *survey) account(l ledger, of slot) ledger {
 	switch of.verdict {
 	case failed:
 		account.Failures++
+		account.Rollbacks++
 		account.QuickLosses = 0
 	case restoreFailed:
 		l.RestoreFailures[a.restoredFrom]++
 	case lost, doomed:
 		account.Losses++
+		if !s.isSaved(a) {
+			account.Rollbacks++
+		}
 		account.QuickLosses++
 		if a.progress(a.end())-a.inherited >= quickLoss {
 			account.QuickLosses = 0
 		}
 	}
-	account.LastLost = int64(max(0, a.progress(s.trainedUntil(a))-s.best.progress) / time.Second)
+	had := a.progress(s.trainedUntil(a))
+	account.LastLost = int64(max(0, had-s.best.progress) / time.Second)
 	account.LostSeconds += account.LastLost
+	account.TrainedSeconds += int64((had - a.inherited) / time.Second)
 	l.Replicas[of.replica] = account
 	return l
 }

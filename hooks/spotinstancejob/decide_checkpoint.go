@@ -37,7 +37,12 @@ func (s *survey) schedule(of slot, position int) {
 	if of.verdict != running || !a.vm.fine() || s.inFlight(a.pod.uid) != nil {
 		return
 	}
-	due, failedBefore := s.dueTime(a, position)
+	last := s.lastAsked(a)
+	failedBefore := s.failedInARow(a.replica)
+	due := last.Add(s.wait(failedBefore))
+	if last.Equal(a.pod.started) {
+		due = due.Add(s.rhythm.interval / time.Duration(s.replicas()) * time.Duration(position)) // so that replicas take turns
+	}
 	if due.After(s.now) {
 		s.wakeAt(due)
 		return
@@ -45,32 +50,31 @@ func (s *survey) schedule(of slot, position int) {
 	if !s.exceedsBest(a) {
 		return
 	}
+	// The name must not depend on the interval: it may change before this checkpoint is seen.
 	s.plan(newBackup{
-		name: backupName(s.job, a.pod, reasonScheduled, strconv.FormatInt(due.Unix(), 10)),
+		name: backupName(s.job, a.pod, reasonScheduled, strconv.FormatInt(last.Unix(), 10)),
 		of:   a, reason: reasonScheduled, failedBefore: failedBefore,
 	})
 }
 
-// dueTime is one interval after the pod's last checkpoint, longer if that one failed; the first is due one interval
-// after the container's start and the replica's share of the interval, so that replicas take turns.
-func (s *survey) dueTime(a attempt, position int) (due time.Time, failedBefore int32) {
-	interval := s.job.Spec.CheckpointConfig.CheckpointInterval.Duration
-	failedBefore = s.failedInARow(a.replica)
-	wait := interval
-	for n := failedBefore; n > 0 && wait < longestRetry; n-- {
-		wait *= 2
-	}
-	wait = max(interval, min(wait, longestRetry))
-	var last time.Time
+// lastAsked is when the pod's last checkpoint was asked for, or its container's start.
+func (s *survey) lastAsked(a attempt) time.Time {
+	last := a.pod.started
 	for _, b := range s.backups {
 		if b.podUID == a.pod.uid {
 			last = b.created
 		}
 	}
-	if last.IsZero() {
-		last = a.pod.started.Add(interval / time.Duration(s.replicas()) * time.Duration(position))
+	return last
+}
+
+// wait is the time between two checkpoints of a replica: one interval, and longer after checkpoints that failed in a row.
+func (s *survey) wait(failedBefore int32) time.Duration {
+	wait := s.rhythm.interval
+	for n := failedBefore; n > 0 && wait < longestRetry; n-- {
+		wait *= 2
 	}
-	return last.Add(wait), failedBefore
+	return max(s.rhythm.interval, min(wait, longestRetry))
 }
 
 // failedInARow counts the replica's checkpoints that failed or took too long since the last that completed. Deleted ones
@@ -155,8 +159,7 @@ func (s *survey) measured() time.Duration {
 	if len(took) == 0 {
 		return 0
 	}
-	slices.Sort(took)
-	return max(took[len(took)/2], time.Second)
+	return max(median(took), time.Second)
 }
 
 // retained lists the backups to keep: the best ones, those that may still complete, those that are needed, and the last

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
@@ -93,7 +92,9 @@ func TestCheckpointSchedule(t *testing.T) {
 }
 
 func interval(d time.Duration) fact {
-	return func(w *world) { w.job.Spec.CheckpointConfig.CheckpointInterval = metav1.Duration{Duration: d} }
+	return func(w *world) {
+		w.job.Spec.CheckpointConfig.CheckpointInterval = v1alpha1.CheckpointInterval{Duration: d}
+	}
 }
 
 func TestCheckpointsKept(t *testing.T) {

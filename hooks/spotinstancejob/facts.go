@@ -101,6 +101,8 @@ type backup struct {
 	phase        string            // as the agent wrote it; empty: no agent has looked at it
 	complete     bool              // the agent is done and every container has its image
 	failed       bool              // the agent gave up, or completed without an image
+	frozenUntil  time.Time         // zero: not known; it is while images are built
+	built        time.Time         // when the last of its images was, by the agent's clock; when complete
 	completed    time.Time         // when complete
 	images       map[string]string // by container, with registry host, when complete
 	image        string            // of the first container

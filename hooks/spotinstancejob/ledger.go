@@ -25,6 +25,10 @@ type account struct {
 	LostSeconds int64 `json:"lostSeconds,omitempty"`
 	// LastLost is the part of LostSeconds that the newest of these attempts lost.
 	LastLost int64 `json:"lastLost,omitempty"`
+	// TrainedSeconds is how long these attempts trained, whatever became of it.
+	TrainedSeconds int64 `json:"trainedSeconds,omitempty"`
+	// Rollbacks counts those that no checkpoint answered in time: the next one went back to what was there.
+	Rollbacks int32 `json:"rollbacks,omitempty"`
 	// QuickLosses counts losses in a row that each came before quickLoss of training.
 	QuickLosses int32 `json:"quickLosses,omitempty"`
 }
@@ -54,8 +58,8 @@ func (l ledger) isPlausible() bool {
 	seconds := []int64{l.Earlier.LostSeconds}
 	counts := []int32{l.Earlier.Losses}
 	for replica, a := range l.Replicas {
-		seconds = append(seconds, a.LostSeconds, a.LastLost)
-		counts = append(counts, replica, a.Through, a.Losses, a.Failures, a.QuickLosses)
+		seconds = append(seconds, a.LostSeconds, a.LastLost, a.TrainedSeconds)
+		counts = append(counts, replica, a.Through, a.Losses, a.Failures, a.QuickLosses, a.Rollbacks)
 	}
 	for _, n := range l.RestoreFailures {
 		counts = append(counts, n)

@@ -47,8 +47,8 @@ func jobName(job *v1alpha1.SpotInstanceJob, replica, attempt int32) string {
 	return fmt.Sprintf("%s-%s-r%d-a%d", cut(job.Name, 36), v1alpha1.Hash(string(job.UID))[:6], replica, attempt)
 }
 
-// backupName is the name of a CheckpointBackup: a function of the pod, the reason and the occasion, which is the due
-// time, the attempt to rescue, or the generation that suspended the job.
+// backupName is the name of a CheckpointBackup: a function of the pod, the reason and the occasion, which is the time of the
+// scheduled one before it, the attempt to rescue, or the generation that suspended the job.
 func backupName(job *v1alpha1.SpotInstanceJob, pod *podFacts, reason checkpointReason, occasion string) string {
 	digest := v1alpha1.Hash(strings.Join([]string{pod.uid, string(reason), occasion}, "|"))
 	return fmt.Sprintf("%s-%s-%s", cut(job.Name, 36), reason, digest[:10])

@@ -32,9 +32,11 @@ func observeBackup(b *checkpointBackup) backup {
 		facts.images, facts.image = builtImages(b)
 		facts.complete = facts.images != nil
 		facts.failed = !facts.complete
-		facts.completed = completionTime(b)
+		facts.built, facts.completed = buildTime(b), lastWrite(b)
 	case "CompletedWithError", "Failed":
 		facts.failed = true
+	case "Checkpointed", "ImageBuilding":
+		facts.frozenUntil = lastWrite(b)
 	}
 	return facts
 }
@@ -60,25 +62,28 @@ func builtImages(b *checkpointBackup) (images map[string]string, first string) {
 	return built, built[b.Spec.Containers[0].Name]
 }
 
-// completionTime is when the agent last wrote the status, by the API server's clock as the creation time is; the agent
-// itself records only when the images were built, before it pushes them.
-func completionTime(b *checkpointBackup) time.Time {
+// lastWrite is when the agent last wrote the status, by the API server's clock as the creation time is; the agent itself
+// records only when the images were built, before it pushes them.
+func lastWrite(b *checkpointBackup) time.Time {
 	var latest time.Time
 	for _, entry := range b.Metadata.ManagedFields {
 		if entry.Subresource == "status" && timeOf(entry.Time).After(latest) {
 			latest = entry.Time.Time
 		}
 	}
-	if !latest.IsZero() {
-		return latest
-	}
-	for _, image := range b.Status.BuiltImages {
-		if built := image.BuildTime; built.After(latest) {
-			latest = built.Time
-		}
-	}
 	if latest.IsZero() {
-		return b.Metadata.CreationTimestamp.Time
+		return buildTime(b)
+	}
+	return latest
+}
+
+// buildTime is when the last image was built; if nobody says so, it took no time.
+func buildTime(b *checkpointBackup) time.Time {
+	latest := b.Metadata.CreationTimestamp.Time
+	for _, image := range b.Status.BuiltImages {
+		if image.BuildTime.After(latest) {
+			latest = image.BuildTime.Time
+		}
 	}
 	return latest
 }

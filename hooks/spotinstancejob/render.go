@@ -59,6 +59,7 @@ func renderStatus(o observed, d decision) v1alpha1.SpotInstanceJobStatus {
 		Checkpoints:         old.Checkpoints,
 		LostSeconds:         max(old.LostSeconds, accounted.LostSeconds),
 		StartTime:           startOfJob(o, d),
+		AutoInterval:        renderInterval(o, d.rhythm),
 		CompletionTime:      old.CompletionTime,
 		ObservedGeneration:  o.job.Generation,
 	}
@@ -74,6 +75,23 @@ func renderStatus(o observed, d decision) v1alpha1.SpotInstanceJobStatus {
 	}
 	status.Conditions = renderConditions(o, d.conditions)
 	return status
+}
+
+// renderInterval shows an interval that was chosen, and what it follows from.
+func renderInterval(o observed, r rhythm) *v1alpha1.AutoInterval {
+	if !o.job.Spec.CheckpointConfig.CheckpointInterval.Auto {
+		return nil
+	}
+	known := func(d time.Duration) *metav1.Duration {
+		if d <= 0 {
+			return nil
+		}
+		return &metav1.Duration{Duration: d}
+	}
+	return &v1alpha1.AutoInterval{
+		Interval: metav1.Duration{Duration: r.interval}, CheckpointCost: known(r.cost),
+		TimeBetweenRollbacks: metav1.Duration{Duration: r.betweenRollbacks}, RecoveryTime: known(r.recovery),
+	}
 }
 
 // startOfJob is when the first container started. A job that is suspended has none, and begins anew when it is resumed, as

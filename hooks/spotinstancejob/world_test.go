@@ -44,7 +44,7 @@ func given(facts ...fact) world {
 				JobTemplate:       runtime.RawExtension{Raw: []byte(plainTemplate)},
 				CheckpointConfig: v1alpha1.CheckpointConfig{
 					CheckpointImageRepo: "registry.acme.io/checkpoints",
-					CheckpointInterval:  metav1.Duration{Duration: 30 * time.Minute},
+					CheckpointInterval:  v1alpha1.CheckpointInterval{Duration: 30 * time.Minute},
 				},
 			},
 		},

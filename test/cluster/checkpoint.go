@@ -22,6 +22,7 @@ type checkpoint struct {
 	behaviour AgentBehaviour
 	pod       *corev1.Pod
 	frozen    content
+	builtAt   metav1.Time
 	built     []builtImage
 }
 
@@ -79,7 +80,11 @@ func (c *checkpoint) freeze(ctx context.Context) bool {
 }
 
 func (c *checkpoint) build(ctx context.Context) bool {
-	return c.say(ctx, "ImageBuilding", "") && c.work(ctx, 1) && c.say(ctx, "ImageBuilt", "")
+	if !c.say(ctx, "ImageBuilding", "") || !c.work(ctx, 1) {
+		return false
+	}
+	c.builtAt = metav1.Now()
+	return c.say(ctx, "ImageBuilt", "")
 }
 
 // push makes the images pullable and lists them.
@@ -93,7 +98,7 @@ func (c *checkpoint) push(ctx context.Context) bool {
 	for _, container := range c.backup.Spec.Containers {
 		c.agent.images.push(c.backup.fullImage(container), c.frozen)
 		c.built = append(c.built, builtImage{
-			ContainerName: container.Name, ImageName: container.Image, BuildTime: metav1.Now(), Pushed: c.backup.Spec.Registry != nil,
+			ContainerName: container.Name, ImageName: container.Image, BuildTime: c.builtAt, Pushed: c.backup.Spec.Registry != nil,
 		})
 	}
 	return c.say(ctx, "ImagePushed", "")

@@ -61,7 +61,7 @@ func (s *scene) newJob(edits ...jobEdit) jobOf {
 			SpotInstanceVMRef: corev1.LocalObjectReference{Name: "l4-pool"},
 			CheckpointConfig: v1alpha1.CheckpointConfig{
 				CheckpointImageRepo: "docker.io/" + s.namespace + "/checkpoints",
-				CheckpointInterval:  metav1.Duration{Duration: time.Hour},
+				CheckpointInterval:  v1alpha1.CheckpointInterval{Duration: time.Hour},
 			},
 		},
 	}

@@ -43,11 +43,12 @@ const (
 // never looked at again. A backup whose Node dies, or whose agent is taken away, stays in its phase for ever.
 //
 // Not modelled: that registry credentials of the first backup are kept, stopPod, and cron: any schedule makes one
-// checkpoint, at once. A checkpoint does not slow the training down.
+// checkpoint, at once.
 type Agent struct {
 	world    *World
 	lives    func(node string) bool          // its kubelet reaches the API server
 	progress func(*corev1.Pod) time.Duration // that a pod has behind it
+	hold     func(*corev1.Pod)               // lets a pod stand still while it is frozen
 
 	mode     string
 	duration time.Duration // of one container
@@ -71,7 +72,7 @@ func newAgent(w *World) *Agent {
 	a := &Agent{
 		world: w, lives: w.Machines.KubeletLives, progress: w.Machines.Progress, mode: agentWorks, duration: w.Timing.Checkpoint,
 		nodes: map[string]bool{}, seen: map[types.UID]bool{}, missed: map[types.UID]bool{}, waiting: map[Key]bool{},
-		queues: map[string][]*checkpointing{},
+		queues: map[string][]*checkpointing{}, hold: func(pod *corev1.Pod) { w.Machines.Freeze(pod, w.Timing.Freeze) },
 	}
 	w.API.Watch(a.see)
 	w.command("agent", a.command)

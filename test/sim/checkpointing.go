@@ -33,6 +33,7 @@ type checkpointing struct {
 	mode     string
 	duration time.Duration
 	frozen   time.Duration // of training that is in the images
+	builtAt  metav1.Time
 	built    []BuiltImage
 }
 
@@ -72,6 +73,7 @@ func (c *checkpointing) freeze() {
 		a.world.Images.reserve(image)
 	}
 	c.mode, c.duration, c.frozen = a.mode, a.duration, a.progress(c.pod)
+	a.hold(c.pod)
 	c.say(func() {
 		if c.mode == agentHangs {
 			a.world.fault("agent-hangs", "%s", c.backup.Name)
@@ -96,6 +98,7 @@ func (c *checkpointing) build() {
 }
 
 func (c *checkpointing) push() {
+	c.builtAt = c.agent.world.API.timestamp()
 	c.say(func() { c.work(1, c.complete) }, phaseImageBuilt, phaseImagePushing)
 }
 
@@ -115,7 +118,7 @@ func (c *checkpointing) complete() {
 		w.Images.Push(image, c.frozen, broken)
 		container := c.spec.Containers[i]
 		c.built = append(c.built, BuiltImage{
-			ContainerName: container.Name, ImageName: container.Image, BuildTime: w.API.timestamp(), Pushed: c.spec.Registry != nil,
+			ContainerName: container.Name, ImageName: container.Image, BuildTime: c.builtAt, Pushed: c.spec.Registry != nil,
 		})
 	}
 	c.say(c.leave, phaseImagePushed, phaseCompleted)

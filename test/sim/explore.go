@@ -108,7 +108,7 @@ func (e *explorer) setUp() {
 	for i := range 2 + e.chance.IntN(2) {
 		name := jobName{fmt.Sprintf("job%d", i), 1 + e.chance.IntN(3)}
 		options := map[string]string{
-			"pool": e.pools[i%len(e.pools)], "replicas": fmt.Sprint(name.replicas), "interval": pick(e, []string{"5m", "15m", "1h"}),
+			"pool": e.pools[i%len(e.pools)], "replicas": fmt.Sprint(name.replicas), "interval": pick(e, []string{"5m", "15m", "1h", "auto"}),
 			"work": pick(e, []string{"30m", "2h", "10h", "200h"}), "retain": pick(e, []string{"1", "3"}), "backoff-limit": pick(e, []string{"1", "6"}),
 			"sigterm": pick(e, []string{"exit0", "exit143"}),
 		}

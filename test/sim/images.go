@@ -109,6 +109,16 @@ func (b *Backup) builtAt() time.Time {
 	return latest
 }
 
+// writtenAt is when an agent last wrote the status.
+func (b *Backup) writtenAt() time.Time {
+	for _, entry := range b.ManagedFields {
+		if entry.Subresource == "status" && entry.Time != nil {
+			return entry.Time.Time
+		}
+	}
+	return b.CreationTimestamp.Time
+}
+
 // image is the name that a pod pulls the image of a container by. Without a registry it stays on the Node.
 func (b *Backup) image(c BackupContainer) string {
 	if b.Spec.Registry == nil {

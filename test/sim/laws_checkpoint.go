@@ -179,8 +179,8 @@ func (l *Laws) isHopeful(v *view, pod string, most time.Duration) bool {
 	}
 	fastest, slowest := time.Duration(math.MaxInt64), time.Duration(0)
 	for _, b := range v.backups {
-		if at := b.builtAt(); b.Status.Phase == phaseCompleted && !at.IsZero() {
-			took := at.Sub(b.CreationTimestamp.Time)
+		if b.Status.Phase == phaseCompleted && len(b.Status.BuiltImages) > 0 {
+			took := b.writtenAt().Sub(b.CreationTimestamp.Time)
 			fastest, slowest = min(fastest, took), max(slowest, took)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
@@ -17,6 +18,7 @@ type Circumstances struct {
 	Lasts      time.Duration // of the run
 	Boot       time.Duration // RUNNING to the Node's registration, at least: up to a quarter more, by chance
 	Checkpoint time.Duration // of the one container
+	Freeze     time.Duration // of it: the training stands still
 	Notice     time.Duration // 0 or 2 minutes, that VMs of the hooks' policies ask for
 	Restless   bool          // pools at rest are looked at every 10 s, too: see sleeper
 }
@@ -25,8 +27,8 @@ type Circumstances struct {
 type Policy struct {
 	Name     string
 	Replicas int
-	Interval time.Duration // of periodic checkpoints; 0: no checkpoints at all
-	Zones    []string      // by preference
+	Interval v1alpha1.CheckpointInterval // of periodic checkpoints; zero: no checkpoints at all
+	Zones    []string                    // by preference
 	Operator Operator
 }
 
@@ -98,7 +100,7 @@ const curveStep = 10 * time.Minute
 func (c Circumstances) timing() Timing {
 	t := RealTiming()
 	t.GCE.Stage = 20500*time.Millisecond - t.GCE.Provision
-	t.Boot, t.Checkpoint = c.Boot, c.Checkpoint
+	t.Boot, t.Checkpoint, t.Freeze = c.Boot, c.Checkpoint, c.Freeze
 	return t
 }
 
@@ -126,8 +128,11 @@ func start(w *World, c Circumstances, p Policy) error {
 	if !c.Restless {
 		letSleep(w)
 	}
-	job := map[string]string{"pool": pool, "replicas": fmt.Sprint(p.Replicas), "interval": p.Interval.String()}
-	if p.Interval == 0 {
+	job := map[string]string{"pool": pool, "replicas": fmt.Sprint(p.Replicas), "interval": p.Interval.Duration.String()}
+	switch {
+	case p.Interval.Auto:
+		job["interval"] = "auto"
+	case p.Interval.Duration == 0:
 		job["interval"], job["on-preemption"] = (2 * c.Lasts).String(), "None"
 	}
 	commands := []story.Command{

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 )
 
@@ -18,6 +19,10 @@ func hours(zones []string, capacity ...[]int) Trace {
 		trace.Rows = append(trace.Rows, TraceRow{At: time.Duration(i) * time.Hour, Capacity: c})
 	}
 	return trace
+}
+
+func every(d time.Duration) v1alpha1.CheckpointInterval {
+	return v1alpha1.CheckpointInterval{Duration: d}
 }
 
 func inTwoZones(lasts time.Duration, capacity ...[]int) Circumstances {
@@ -43,7 +48,7 @@ func run(t *testing.T, c Circumstances, p Policy) Outcome {
 // other zone. A checkpoint begins 20, 40, 60, 80, 100 and 120 minutes after the start, or a little later.
 func TestOnePreemption(t *testing.T) {
 	c := inTwoZones(4*time.Hour-time.Minute, []int{1, 0}, []int{1, 0}, []int{0, 1}, []int{0, 1})
-	o := run(t, c, Policy{Replicas: 1, Interval: 20 * time.Minute, Zones: c.Trace.Zones, Operator: Hooks})
+	o := run(t, c, Policy{Replicas: 1, Interval: every(20 * time.Minute), Zones: c.Trace.Zones, Operator: Hooks})
 	assert.Equal(t, 1, o.Preemptions)
 	assert.Less(t, o.Lost, 25*time.Minute)
 	assert.Greater(t, o.Goodput(), 0.85)
@@ -56,15 +61,40 @@ func TestOnePreemption(t *testing.T) {
 	assert.InDelta(t, 2, none.Lost.Hours(), 0.1, "all that was trained until then")
 	assert.InDelta(t, 2, none.Progress.Hours(), 0.15)
 
-	stuck := run(t, c, Policy{Replicas: 1, Interval: 20 * time.Minute, Zones: c.Trace.Zones[:1], Operator: Hooks})
+	stuck := run(t, c, Policy{Replicas: 1, Interval: every(20 * time.Minute), Zones: c.Trace.Zones[:1], Operator: Hooks})
 	assert.Greater(t, stuck.Stalled, 110*time.Minute, "one zone without capacity")
+}
+
+// A checkpoint that freezes its program costs that time, and nothing that was trained before.
+func TestFreeze(t *testing.T) {
+	c := inTwoZones(4*time.Hour-time.Minute, []int{1, 1}, []int{1, 1}, []int{1, 1}, []int{1, 1})
+	p := Policy{Replicas: 1, Interval: every(20 * time.Minute), Zones: c.Trace.Zones, Operator: Hooks}
+	without := run(t, c, p)
+	c.Freeze = time.Minute
+	with := run(t, c, p)
+	assert.Equal(t, without.Checkpoints, with.Checkpoints)
+	assert.InDelta(t, float64(with.Checkpoints), (with.Stalled - without.Stalled).Minutes(), 1.1, "a minute each; the last may be in flight")
+	assert.Zero(t, with.Lost)
+}
+
+// An interval that the operator chooses follows from what a checkpoint costs.
+func TestAutoIntervalFollowsTheCost(t *testing.T) {
+	c := inTwoZones(12*time.Hour, []int{1, 1}, []int{1, 1})
+	p := Policy{Replicas: 1, Interval: v1alpha1.CheckpointInterval{Auto: true}, Zones: c.Trace.Zones, Operator: Hooks}
+	made := func(checkpoint time.Duration) int {
+		c.Checkpoint, c.Freeze = checkpoint, checkpoint/2
+		return run(t, c, p).Checkpoints
+	}
+	cheap, dear := made(time.Minute), made(10*time.Minute)
+	assert.InDelta(t, 12*60/25, cheap, 6, "5 minutes, then about 25")
+	assert.InDelta(t, 12*60/85, dear, 3, "5 minutes, then about 85")
 }
 
 func TestSameSeedSameOutcome(t *testing.T) {
 	zones := []string{"us-east1-b", "us-east1-c"}
 	c := Circumstances{Seed: 7, Trace: Synthesize(7, zones, 24*time.Hour), Lasts: 4 * time.Hour, Boot: 2 * time.Minute, Checkpoint: 3 * time.Minute}
 	for _, operator := range []Operator{Hooks, Original, Nursed} {
-		p := Policy{Replicas: 2, Interval: 30 * time.Minute, Zones: zones, Operator: operator}
+		p := Policy{Replicas: 2, Interval: every(30 * time.Minute), Zones: zones, Operator: operator}
 		first := run(t, c, p)
 		assert.NotZero(t, first.Preemptions, "%s", operator)
 		assert.Equal(t, first, run(t, c, p), "%s", operator)
@@ -74,7 +104,7 @@ func TestSameSeedSameOutcome(t *testing.T) {
 // Pools that rest come to the same as those that are looked at every 10 s, with a fraction of the calls.
 func TestPoolsAtRest(t *testing.T) {
 	c := inTwoZones(5*time.Hour, []int{2, 2}, []int{2, 2}, []int{1, 2}, []int{0, 2}, []int{2, 0})
-	p := Policy{Replicas: 2, Interval: 30 * time.Minute, Zones: c.Trace.Zones, Operator: Hooks}
+	p := Policy{Replicas: 2, Interval: every(30 * time.Minute), Zones: c.Trace.Zones, Operator: Hooks}
 	resting := run(t, c, p)
 	c.Restless = true
 	restless := run(t, c, p)

@@ -28,13 +28,17 @@ type program struct {
 	pod      *corev1.Pod // as it was when its kubelet took it on
 	pulling  bool
 	restored time.Duration
-	broken   bool      // it was restored from an image that lets it fail
-	started  time.Time // zero: not yet
-	ended    time.Time // zero: not yet
+	broken   bool          // it was restored from an image that lets it fail
+	started  time.Time     // zero: not yet
+	frozenAt time.Time     // zero: it is not
+	stood    time.Duration // still, in earlier freezes
+	ended    time.Time     // zero: not yet
 	exit     int32
 	shutDown bool   // it got SIGTERM because its Node shuts down
 	told     bool   // it got SIGTERM
 	stop     func() // its end, as planned
+	endsAt   time.Time
+	planned  int32 // exit code
 }
 
 func (p *program) isRunning() bool { return !p.started.IsZero() && p.ended.IsZero() }
@@ -47,7 +51,27 @@ func (p *program) progress(now time.Time) time.Duration {
 	case !p.ended.IsZero():
 		now = p.ended
 	}
-	return p.restored + now.Sub(p.started)
+	if !p.frozenAt.IsZero() {
+		now = p.frozenAt
+	}
+	return p.restored + now.Sub(p.started) - p.stood
+}
+
+// Freeze lets a pod's program stand still for a time, as a checkpoint does.
+func (m *Machines) Freeze(pod *corev1.Pod, d time.Duration) {
+	p := m.programs[pod.UID]
+	if d == 0 || p == nil || !p.isRunning() || !p.frozenAt.IsZero() {
+		return
+	}
+	p.frozenAt = m.world.Clock.Now()
+	if p.stop != nil {
+		m.endAfter(p, p.endsAt.Sub(p.frozenAt)+d, p.planned)
+	}
+	m.world.Clock.AfterFunc(d, func() {
+		if p.isRunning() {
+			p.frozenAt, p.stood = time.Time{}, p.stood+d
+		}
+	})
 }
 
 // start lets a program run from its image until it ends by itself.
@@ -75,6 +99,7 @@ func (m *Machines) endAfter(p *program, d time.Duration, exit int32) {
 	if p.stop != nil {
 		p.stop()
 	}
+	p.endsAt, p.planned = m.world.Clock.Now().Add(d), exit
 	p.stop = m.world.Clock.AfterFunc(d, func() { m.end(p, exit) })
 }
 

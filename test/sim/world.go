@@ -23,6 +23,7 @@ type Timing struct {
 	Boot       time.Duration // RUNNING to the Node's registration
 	Pull       time.Duration // pod bound to containers started
 	Checkpoint time.Duration // of one container, if the agent's behaviour says nothing else
+	Freeze     time.Duration // of each checkpoint: its program stands still for so long
 	NotReady   time.Duration // last heartbeat to Ready=Unknown
 	Evict      time.Duration // Ready=Unknown to the deletion of the Node's pods
 	PodGC      time.Duration // how often pods of Nodes that are gone are looked for

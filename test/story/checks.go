@@ -23,7 +23,8 @@ type facts struct {
 
 // checkOf reads what must be so:
 //
-//	job NAME      phase, active, trains, preemptions, checkpoints, more-checkpoints, kept, condition, no-condition, says
+//	job NAME      phase, active, trains, preemptions, checkpoints, more-checkpoints, kept, interval, cost, condition,
+//	              no-condition, says
 //	replica JOB/N attempt, phase, failures, from (checkpoint or template)
 //	pool NAME     phase, ready, desired, listed, vms, preemptions, condition, no-condition, says
 //	vm POOL/N     state (PROVISIONING, RUNNING, ... or gone), reason, joined
@@ -32,7 +33,8 @@ type facts struct {
 //	seen MILESTONE
 //
 // Numbers can be compared with =, >= and <=. trains is like active, of a job that is Running and Ready; more-checkpoints
-// counts from now on; kept are completed checkpoints that nobody has deleted; vms are those that exist in the cloud, listed
+// counts from now on; kept are completed checkpoints that nobody has deleted; interval and cost are what the operator has chosen
+// and measured, in seconds; vms are those that exist in the cloud, listed
 // those that the pool's status lists and does not call Gone.
 func (v viewer) checkOf(args []string) (func() error, error) {
 	what := strings.Join(args[:min(1, len(args))], "")
@@ -143,6 +145,13 @@ func (v viewer) jobFacts(name string, had int32) (facts, error) {
 	values := map[string]string{
 		"phase": string(s.Phase), "active": fmt.Sprint(s.ActiveReplicas), "preemptions": fmt.Sprint(s.Preemptions),
 		"checkpoints": fmt.Sprint(s.Checkpoints), "more-checkpoints": fmt.Sprint(s.Checkpoints - had), "kept": fmt.Sprint(kept), "trains": "no",
+		"interval": "as given", "cost": "unknown",
+	}
+	if auto := s.AutoInterval; auto != nil {
+		values["interval"] = fmt.Sprint(int(auto.Interval.Seconds()))
+		if auto.CheckpointCost != nil {
+			values["cost"] = fmt.Sprint(int(auto.CheckpointCost.Seconds()))
+		}
 	}
 	if s.Phase == v1alpha1.JobRunning && meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady) {
 		values["trains"] = fmt.Sprint(s.ActiveReplicas)

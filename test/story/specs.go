@@ -43,7 +43,7 @@ func PoolOf(c Command, at Place) (*v1alpha1.SpotInstanceVM, error) {
 	return pool, o.Err
 }
 
-// JobOf is the job that `job NAME` describes, with the API's defaults: pool, replicas, interval (1h unless given), retain,
+// JobOf is the job that `job NAME` describes, with the API's defaults: pool, replicas, interval (1h unless given; or auto), retain,
 // timeout, on-preemption, and of its program work, fail-after, sigterm=exit0, backoff-limit.
 func JobOf(c Command, at Place) (*v1alpha1.SpotInstanceJob, error) {
 	o := &Options{Command: c}
@@ -56,13 +56,21 @@ func JobOf(c Command, at Place) (*v1alpha1.SpotInstanceJob, error) {
 			JobTemplate:       o.template(),
 			CheckpointConfig: v1alpha1.CheckpointConfig{
 				CheckpointImageRepo: "docker.io/" + at.Project + "/" + o.TheName(),
-				CheckpointInterval:  *o.Duration("interval", time.Hour),
+				CheckpointInterval:  o.interval(),
 				Retain:              o.Number("retain", 3), Timeout: o.Duration("timeout", 15*time.Minute),
 				OnPreemption: v1alpha1.PreemptionCheckpoint(o.Text("on-preemption", "Auto")),
 			},
 		},
 	}
 	return job, o.Err
+}
+
+// interval is that of checkpoints: auto, or a duration.
+func (o *Options) interval() v1alpha1.CheckpointInterval {
+	if o.Options["interval"] == "auto" {
+		return v1alpha1.CheckpointInterval{Auto: true}
+	}
+	return v1alpha1.CheckpointInterval{Duration: o.Duration("interval", time.Hour).Duration}
 }
 
 // template is the user's Job. In both worlds its program does what these annotations say.
