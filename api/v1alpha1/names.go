@@ -34,7 +34,8 @@ const AnnotationAllowNamespaces = "training.dcnlab.com/allow-namespaces"
 // TaintLeaving is put on a Node whose VM is about to go, so that nothing new lands on it.
 const TaintLeaving = "training.dcnlab.com/leaving"
 
-// What the node agent says once the metadata server of its VM has said that GCE takes the VM back.
+// What the node agent says once the metadata server of its VM has said that GCE takes the VM back, or is about to maintain
+// its host, which ends a VM with GPUs, too.
 const (
 	// ConditionSpotPreempted is a condition of Nodes: False once the agent watches, True from the notice on, and absent
 	// where no agent has started.
@@ -47,6 +48,9 @@ const (
 	ReasonNotice = "PreemptionNotice"
 	// ReasonLateNotice is the reason of both when the agent found the notice there: the VM may be stopped at any moment.
 	ReasonLateNotice = "PreemptionNoticeFound"
+	// ReasonMaintenance is the reason of both when the agent heard that the host will be maintained: GCE says so an hour
+	// before it stops a VM with GPUs, a minute before any other.
+	ReasonMaintenance = "HostMaintenance"
 	// TaintPreempted is put on the Node, so that nothing new lands on it.
 	TaintPreempted = "training.dcnlab.com/preempted"
 )

@@ -1,6 +1,7 @@
 package spotinstancejob
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -93,11 +94,11 @@ func (s *survey) rescuer() *attempt {
 	})
 }
 
-// hasTime tells whether a checkpoint of a doomed attempt, as long as they take and a quarter more, would be complete before
-// its VM stops. What one in flight has taken already counts. One that came to nothing is not tried again.
+// hasTime tells whether a checkpoint of a doomed attempt, as long as they take (10 minutes, if none has completed) and a quarter
+// more, would be complete before its VM stops. What one in flight has taken already counts. One that came to nothing is not tried again.
 func (s *survey) hasTime(a attempt) bool {
-	rest := s.measured()
-	if rest == 0 || a.vm.stops.IsZero() || !a.trains() || s.isInVain(a, a.pod.uid) {
+	rest := cmp.Or(s.measured(), unmeasuredWait)
+	if a.vm.stops.IsZero() || !a.trains() || s.isInVain(a, a.pod.uid) {
 		return false
 	}
 	if current := s.inFlight(a.pod.uid); current != nil && !current.created.IsZero() {

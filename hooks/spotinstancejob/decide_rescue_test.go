@@ -184,7 +184,21 @@ func TestNotice(t *testing.T) {
 			given: noticed(time.Minute, took(50*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 15s",
 		},
 		"nobody knows how long it takes: the survivor": {
-			given: noticed(time.Second), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 9m59s",
+			given: noticed(time.Second), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 1m59s",
+		},
+		"an hour before the host is maintained: itself, though nobody knows how long it takes": {
+			given: []fact{
+				ready("vm-0"), ready("vm-1"),
+				anAttempt(0, 1, trains("vm-0", trained), isNoticed(time.Second), isMaintenance), anAttempt(1, 1, trains("vm-1", trained)),
+			},
+			want: "Recovering; keep r0-a1 r1-a1; checkpoint r0-a1 preemption; resync 9m59s",
+		},
+		"a minute before it, without GPUs: the survivor": {
+			given: []fact{
+				ready("vm-0"), ready("vm-1"), withoutGPUs,
+				anAttempt(0, 1, trains("vm-0", trained), isNoticed(time.Second), isMaintenance), anAttempt(1, 1, trains("vm-1", trained)),
+			},
+			want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 59s",
 		},
 		"the survivor has trained for longer than a checkpoint takes": {
 			given: []fact{
@@ -268,6 +282,13 @@ func isNoticed(since time.Duration) part {
 func isLate(_ *batchv1.Job, pod *corev1.Pod) {
 	pod.Status.Conditions[len(pod.Status.Conditions)-1].Reason = v1alpha1.ReasonLateNotice
 }
+
+// isMaintenance is said when the host will be maintained.
+func isMaintenance(_ *batchv1.Job, pod *corev1.Pod) {
+	pod.Status.Conditions[len(pod.Status.Conditions)-1].Reason = v1alpha1.ReasonMaintenance
+}
+
+func withoutGPUs(w *world) { w.pool.Spec.GPU = nil }
 
 func isRescue(b *checkpointBackup) {
 	b.Metadata.Annotations[annotationReason] = string(reasonPreemption)

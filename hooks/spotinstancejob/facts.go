@@ -74,7 +74,7 @@ type podFacts struct {
 	deletedAt  time.Time // when its deletion was asked for; zero: it is not being deleted
 	disrupted  bool      // condition DisruptionTarget
 	noticed    time.Time // when the node agent said that GCE takes the VM back; zero: it did not
-	isLate     bool      // nobody knows how long the notice had been there then
+	noticedFor string    // its reason
 	scheduled  time.Time
 	started    time.Time // start of the first container; zero: never
 	ended      time.Time // last end of a container, once all have ended
@@ -118,6 +118,9 @@ func (b backup) usable(o observed) bool {
 
 // has is true when the pool's VMs have this GPU, or the pool is not known.
 func (p *poolFacts) has(gpu string) bool { return p == nil || p.gpu == gpu }
+
+// hasGPUs is true when the pool's VMs have any, as far as is known.
+func (p *poolFacts) hasGPUs() bool { return p != nil && p.gpu != "" }
 
 // progress is the training done by a running attempt until t, and what it inherited for any other.
 func (a attempt) progress(t time.Time) time.Duration {

@@ -55,7 +55,7 @@ func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) 
 			a.pod = observePod(pod)
 			a.node = a.pod.node
 		}
-		a.vm = o.pool.vm(a.node).heard(a.pod)
+		a.vm = o.pool.vm(a.node).heard(a.pod, o.pool.hasGPUs())
 		o.attempts = append(o.attempts, a)
 		o.ledger = o.ledger.merge(parseLedger(job.Annotations[annotationLedger]))
 	}
@@ -114,7 +114,7 @@ func (p *poolFacts) vm(node string) vm {
 
 // heard is what is known of a pod's VM when the pod's own word of the notice counts, too: it comes before the pool's. The
 // moment of the loss stays what it was when the pool has heard of it, too.
-func (v vm) heard(pod *podFacts) vm {
+func (v vm) heard(pod *podFacts, hasGPUs bool) vm {
 	if pod == nil || pod.noticed.IsZero() {
 		return v
 	}
@@ -125,10 +125,22 @@ func (v vm) heard(pod *podFacts) vm {
 	if isFirst || pod.noticed.Before(v.since) {
 		v.since = pod.noticed
 	}
-	if !pod.isLate {
+	if pod.noticedFor == v1alpha1.ReasonMaintenance {
+		v.notice = hostNotice(hasGPUs)
+	}
+	if pod.noticedFor != v1alpha1.ReasonLateNotice {
 		v.stops = pod.noticed.Add(v.notice)
 	}
 	return v
+}
+
+// hostNotice is how long before it stops a VM GCE tells that the host will be maintained; see
+// https://cloud.google.com/compute/docs/instances/monitor-plan-host-maintenance-event.
+func hostNotice(hasGPUs bool) time.Duration {
+	if hasGPUs {
+		return time.Hour
+	}
+	return time.Minute
 }
 
 // podsByJob picks one pod per Job: the newest. A Job of ours makes a second one only when the first was deleted before it

@@ -28,7 +28,7 @@ func observePod(pod *corev1.Pod) *podFacts {
 			facts.disrupted = facts.disrupted || isTrue
 		case v1alpha1.ConditionPodPreempted:
 			if isTrue {
-				facts.noticed, facts.isLate = c.LastTransitionTime.Time, c.Reason == v1alpha1.ReasonLateNotice
+				facts.noticed, facts.noticedFor = c.LastTransitionTime.Time, c.Reason
 			}
 		case corev1.PodScheduled:
 			if isTrue {

@@ -1,11 +1,13 @@
 // Package nodeagent watches, inside a spot VM, whether GCE takes the VM back, and says so in the cluster.
 //
-//	instance/preempted   the agent's Node                        training pods there
-//	not read yet         –                                       –
-//	FALSE                SpotPreempted=False                     –
-//	TRUE                 SpotPreempted=True, TaintPreempted      training.dcnlab.com/Preempted=True
+//	the metadata server says                       the agent's Node                        training pods there
+//	nothing yet                                    –                                       –
+//	preempted FALSE                                SpotPreempted=False                     –
+//	preempted TRUE                                 SpotPreempted=True, TaintPreempted      training.dcnlab.com/Preempted=True
+//	maintenance-event TERMINATE_ON_HOST_MAINTENANCE   the same, with the reason HostMaintenance
 //
-// GCE never takes a notice back, so TRUE is the last word. From then on the agent looks every second, for pods that have
+// GCE never takes a notice back, so the first of them is the last word; but a preemption during the hour before a maintenance
+// leaves less time, and is told. From then on the agent looks every second, for pods that have
 // come since and for what somebody else has undone, until the VM stops. It goes on through every outage of the metadata
 // server and of the API server. How much of the notice is left is known only if it came while the agent watched; the
 // reasons of the conditions tell.
@@ -51,21 +53,23 @@ type Agent struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
-	noticed time.Time // when the notice was read; zero: it was not
+	noticed time.Time // when the VM's end was announced; zero: it was not
 	reason  string    // of the conditions
 }
 
-// reading is a value of instance/preempted.
+// reading is what the metadata server says.
 type reading struct {
-	preempted bool
-	isLate    bool // nobody watched in the moment before
+	sign   string // its key
+	ends   bool
+	isLate bool // nobody watched in the moment before
 }
 
 // Run watches and speaks until ctx ends.
 func (a *Agent) Run(ctx context.Context) {
 	readings := make(chan reading)
 	var watching sync.WaitGroup
-	watching.Go(func() { a.watch(ctx, readings) })
+	watching.Go(func() { a.watch(ctx, preemption, readings) })
+	watching.Go(func() { a.watch(ctx, maintenance, readings) })
 	defer watching.Wait()
 	var next <-chan time.Time
 	for retry := retryAfter; ; {
@@ -91,24 +95,36 @@ func (a *Agent) Run(ctx context.Context) {
 }
 
 func (a *Agent) hear(now reading) {
-	a.reason = v1alpha1.ReasonNoNotice
-	if !now.preempted {
+	switch {
+	case !now.ends && a.noticed.IsZero():
+		a.reason = v1alpha1.ReasonNoNotice
 		return
-	}
-	a.noticed, a.reason = a.Now(), v1alpha1.ReasonNotice
-	if now.isLate {
+	case !now.ends, now.sign == maintenance.key && !a.noticed.IsZero():
+		return
+	case now.isLate:
 		a.reason = v1alpha1.ReasonLateNotice
+	case now.sign == maintenance.key:
+		a.reason = v1alpha1.ReasonMaintenance
+	default:
+		a.reason = v1alpha1.ReasonNotice
 	}
+	a.noticed = a.Now()
 	a.Log.Warn("GCE takes this VM back", "node", a.Node, "reason", a.reason)
 }
 
-// watch sends the first reading and the one that is different, which is the last. It never asks more than once a second,
-// whatever answers.
-func (a *Agent) watch(ctx context.Context, readings chan<- reading) {
+// supersedes tells whether what the agent has heard is news to somebody who was told for that reason: only a preemption that
+// comes before the maintenance leaves less time.
+func (a *Agent) supersedes(told string) bool {
+	return told == v1alpha1.ReasonMaintenance && a.reason != told
+}
+
+// watch sends the VM's end, once, and that nothing is known of a preemption. It never asks more than once a second, whatever
+// answers.
+func (a *Agent) watch(ctx context.Context, s sign, readings chan<- reading) {
 	etag, known, troubled := "", false, false
 	for ctx.Err() == nil {
 		begun := a.Now()
-		preempted, read, err := a.Metadata.Preempted(ctx, etag)
+		ends, read, err := a.Metadata.read(ctx, s, etag)
 		if err != nil {
 			if !troubled && ctx.Err() == nil {
 				a.Log.Error("the metadata server cannot be read; trying again", "node", a.Node, "error", err.Error())
@@ -117,12 +133,12 @@ func (a *Agent) watch(ctx context.Context, readings chan<- reading) {
 			pause(ctx, retryAfter)
 			continue
 		}
-		if preempted || !known {
+		if isNews := !known && s.key == preemption.key; ends || isNews {
 			select {
-			case readings <- reading{preempted: preempted, isLate: !known || troubled}:
+			case readings <- reading{sign: s.key, ends: ends, isLate: !known || troubled}:
 			case <-ctx.Done():
 			}
-			if preempted {
+			if ends {
 				return
 			}
 		} else if a.Now().Sub(begun) < retryAfter {
@@ -159,7 +175,7 @@ func (a *Agent) tellNode(ctx context.Context) (*corev1.Node, error) {
 	}
 	wanted := a.nodeCondition(node)
 	for _, c := range node.Status.Conditions {
-		if c.Type == wanted.Type && c.Status == wanted.Status {
+		if c.Type == wanted.Type && c.Status == wanted.Status && !a.supersedes(c.Reason) {
 			if !a.noticed.IsZero() {
 				a.noticed, a.reason = c.LastTransitionTime.Time, c.Reason // an agent that has started again goes on
 			}
@@ -180,6 +196,9 @@ func (a *Agent) nodeCondition(node *corev1.Node) corev1.NodeCondition {
 		}
 	}
 	message := "GCE takes this VM back, and may stop it at any moment"
+	if a.reason == v1alpha1.ReasonMaintenance {
+		message = "GCE will maintain the host, and stops this VM before: one with GPUs 3600 s after lastTransitionTime, any other 60 s"
+	}
 	if seconds := node.Labels[v1alpha1.LabelNotice]; seconds != "" && a.reason == v1alpha1.ReasonNotice {
 		message = "GCE takes this VM back, and stops it " + seconds + " s after lastTransitionTime"
 	}
@@ -208,7 +227,7 @@ func (a *Agent) tellPods(ctx context.Context) error {
 	}
 	var failures []error
 	for _, pod := range pods {
-		if pod.Labels[v1alpha1.LabelJobUID] == "" || isTold(pod) {
+		if pod.Labels[v1alpha1.LabelJobUID] == "" || a.hasTold(pod) {
 			continue
 		}
 		err := a.Kube.SetPodCondition(ctx, refOf(&pod), corev1.PodCondition{
@@ -222,10 +241,10 @@ func (a *Agent) tellPods(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-func isTold(pod corev1.Pod) bool {
+func (a *Agent) hasTold(pod corev1.Pod) bool {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == v1alpha1.ConditionPodPreempted && c.Status == corev1.ConditionTrue {
-			return true
+			return !a.supersedes(c.Reason)
 		}
 	}
 	return false

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,19 +31,31 @@ type Metadata struct {
 // NewMetadata returns a Metadata that asks the server of this URL, such as http://169.254.169.254.
 func NewMetadata(base string) *Metadata {
 	// No proxy: the server is the machine's own. A VM that reaches it through somebody else would hear of another VM.
-	transport := &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 1}
+	transport := &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 2}
 	return &Metadata{base: strings.TrimSuffix(base, "/"), client: &http.Client{Transport: transport, Timeout: pollTimeout}}
 }
 
-// Preempted is the value of instance/preempted: whether GCE has given notice. With the etag of an earlier answer it waits
-// until the value is another one, up to a minute. Errors are worth another try: the server is away while the host is
-// maintained, and says 503.
-func (m *Metadata) Preempted(ctx context.Context, last string) (preempted bool, etag string, err error) {
+// sign is a value of the metadata server that tells of the VM's end.
+type sign struct {
+	key    string   // below /computeMetadata/v1/
+	end    string   // the value that means it
+	others []string // what it may say else
+}
+
+// The signs that GCE gives. Migration to another host ends no VM; those with GPUs cannot migrate.
+var (
+	preemption  = sign{"instance/preempted", "TRUE", []string{"FALSE"}}
+	maintenance = sign{"instance/maintenance-event", "TERMINATE_ON_HOST_MAINTENANCE", []string{"NONE", "MIGRATE_ON_HOST_MAINTENANCE"}}
+)
+
+// read tells whether the VM's end is announced. With the etag of an earlier answer it waits until the value is another one,
+// up to a minute. Errors are worth another try: the server is away while the host is maintained, and says 503.
+func (m *Metadata) read(ctx context.Context, s sign, last string) (ends bool, etag string, err error) {
 	query := url.Values{}
 	if last != "" {
 		query = url.Values{"wait_for_change": {"true"}, "last_etag": {last}, "timeout_sec": {strconv.Itoa(pollSeconds)}}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.base+"/computeMetadata/v1/instance/preempted?"+query.Encode(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.base+"/computeMetadata/v1/"+s.key+"?"+query.Encode(), nil)
 	if err != nil {
 		return false, "", err
 	}
@@ -54,18 +67,18 @@ func (m *Metadata) Preempted(ctx context.Context, last string) (preempted bool, 
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, longestValue))
 	if err != nil {
-		return false, "", fmt.Errorf("read instance/preempted: %w", err)
+		return false, "", fmt.Errorf("read %s: %w", s.key, err)
 	}
 	value, etag := strings.TrimSpace(string(body)), response.Header.Get("ETag")
 	switch {
 	case response.StatusCode != http.StatusOK:
-		return false, "", fmt.Errorf("instance/preempted: the metadata server answered %s", response.Status)
+		return false, "", fmt.Errorf("%s: the metadata server answered %s", s.key, response.Status)
 	case response.Header.Get("Metadata-Flavor") != "Google":
-		return false, "", fmt.Errorf("instance/preempted: %s is no metadata server of Google Cloud", m.base)
-	case value == "TRUE":
+		return false, "", fmt.Errorf("%s: %s is no metadata server of Google Cloud", s.key, m.base)
+	case value == s.end:
 		return true, etag, nil
-	case value == "FALSE":
+	case slices.Contains(s.others, value):
 		return false, etag, nil
 	}
-	return false, "", fmt.Errorf("instance/preempted is %.20q, neither TRUE nor FALSE", value)
+	return false, "", fmt.Errorf("%s is %.40q, none of %s, %s", s.key, value, s.end, strings.Join(s.others, ", "))
 }

@@ -21,7 +21,7 @@ func TestPreemptedReadsWhatGoogleAnswers(t *testing.T) {
 		"now":                  {http.StatusOK, "Google", "TRUE\n", true, ""},
 		"host maintenance":     {http.StatusServiceUnavailable, "Google", "", false, "the metadata server answered 503 Service Unavailable"},
 		"somebody else's page": {http.StatusOK, "", "<html>", false, "is no metadata server of Google Cloud"},
-		"nonsense":             {http.StatusOK, "Google", "maybe", false, `instance/preempted is "maybe", neither TRUE nor FALSE`},
+		"nonsense":             {http.StatusOK, "Google", "maybe", false, `instance/preempted is "maybe", none of TRUE, FALSE`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -33,7 +33,7 @@ func TestPreemptedReadsWhatGoogleAnswers(t *testing.T) {
 				_, _ = w.Write([]byte(c.body))
 			}))
 			defer server.Close()
-			preempted, etag, err := NewMetadata(server.URL+"/").Preempted(t.Context(), "")
+			preempted, etag, err := NewMetadata(server.URL+"/").read(t.Context(), preemption, "")
 			if c.err != "" {
 				require.ErrorContains(t, err, c.err)
 				return
@@ -56,7 +56,7 @@ func TestPreemptedWaitsForAChangeOfWhatItHasSeen(t *testing.T) {
 	defer server.Close()
 	m := NewMetadata(server.URL)
 	for _, etag := range []string{"", "abc"} {
-		_, _, err := m.Preempted(t.Context(), etag)
+		_, _, err := m.read(t.Context(), preemption, etag)
 		require.NoError(t, err)
 	}
 	assert.Equal(t, []string{"", "last_etag=abc&timeout_sec=60&wait_for_change=true"}, queries)

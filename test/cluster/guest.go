@@ -18,13 +18,14 @@ type guest struct {
 	node         string // name of its Node; empty until it has joined
 	shutsDown    bool
 	noticed      chan struct{} // closed once instance/preempted is TRUE
+	maintained   chan struct{} // closed once instance/maintenance-event tells that the VM will be stopped
 	off          bool
 	disconnected bool
 	console      []string
 }
 
 func newGuest(ctx context.Context, vm gcefake.VM) *guest {
-	g := &guest{vm: vm, noticed: make(chan struct{})}
+	g := &guest{vm: vm, noticed: make(chan struct{}), maintained: make(chan struct{})}
 	g.powered, g.cut = context.WithCancel(ctx)
 	return g
 }

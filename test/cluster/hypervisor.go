@@ -115,6 +115,24 @@ func (h *Hypervisor) handle(event gcefake.Event) {
 	}
 }
 
+// Maintain lets GCE say, inside the VM of a Node, that it will maintain the host in an hour. The VM runs on: no story waits
+// for so long. It fails if there is no such VM, or if that was said before.
+func (h *Hypervisor) Maintain(node string) error {
+	g := h.guestOf(node)
+	if g == nil {
+		return fmt.Errorf("there is no VM of Node %s", node)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.maintained:
+		return fmt.Errorf("the host of VM %s is to be maintained already", node)
+	default:
+		close(g.maintained)
+		return nil
+	}
+}
+
 func (h *Hypervisor) add(vm gcefake.VM) *guest {
 	g := newGuest(h.cluster.background.context(), vm)
 	h.mu.Lock()

@@ -7,57 +7,67 @@ import (
 	"time"
 )
 
-// metadataServer is the metadata servers of all VMs, each below the VM's numeric id. It has the one value that the node
+// metadataServer is the metadata servers of all VMs, each below the VM's numeric id. It has the two values that the node
 // agent reads, with ETag and wait_for_change as the real one has them.
 type metadataServer struct{ hypervisor *Hypervisor }
 
 func (s metadataServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	g := s.hypervisor.guest(id)
+	value := g.value(key)
 	switch {
 	case r.Header.Get("Metadata-Flavor") != "Google":
 		http.Error(w, "the header Metadata-Flavor: Google is missing", http.StatusForbidden)
 		return
-	case g == nil || key != "computeMetadata/v1/instance/preempted":
+	case value == nil:
 		http.NotFound(w, r)
 		return
 	}
 	query := r.URL.Query()
-	if query.Get("wait_for_change") == "true" && query.Get("last_etag") == etagOf(g) {
+	if query.Get("wait_for_change") == "true" && query.Get("last_etag") == value.etag() {
 		seconds, _ := strconv.Atoi(query.Get("timeout_sec")) // 0: for ever
 		var timeout <-chan time.Time
 		if seconds > 0 {
 			timeout = time.After(time.Duration(seconds) * time.Second)
 		}
 		select {
-		case <-g.noticed:
+		case <-value.changes:
 		case <-g.powered.Done():
 		case <-timeout:
 		case <-r.Context().Done():
 		}
 	}
 	w.Header().Set("Metadata-Flavor", "Google")
-	w.Header().Set("ETag", etagOf(g))
-	value := "FALSE"
-	if g.isNoticed() {
-		value = "TRUE"
-	}
-	_, _ = w.Write([]byte(value)) // the agent may be gone
+	w.Header().Set("ETag", value.etag())
+	_, _ = w.Write([]byte(value.text())) // the agent may be gone
 }
 
-func etagOf(g *guest) string {
-	if g.isNoticed() {
-		return "2"
-	}
-	return "1"
+// metadatum is a value that changes once, and never again.
+type metadatum struct {
+	before, after string
+	changes       chan struct{}
 }
 
-// isNoticed reports whether GCE has said, inside the VM, that it takes the VM back.
-func (g *guest) isNoticed() bool {
+// value is what the metadata server of a VM says, or nil.
+func (g *guest) value(key string) *metadatum {
+	switch {
+	case g == nil:
+		return nil
+	case key == "computeMetadata/v1/instance/preempted":
+		return &metadatum{"FALSE", "TRUE", g.noticed}
+	case key == "computeMetadata/v1/instance/maintenance-event":
+		return &metadatum{"NONE", "TERMINATE_ON_HOST_MAINTENANCE", g.maintained}
+	}
+	return nil
+}
+
+func (m metadatum) text() string {
 	select {
-	case <-g.noticed:
-		return true
+	case <-m.changes:
+		return m.after
 	default:
-		return false
+		return m.before
 	}
 }
+
+func (m metadatum) etag() string { return "of-" + m.text() }

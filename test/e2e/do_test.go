@@ -51,6 +51,7 @@ func doers() map[string]doer {
 		"crash":     func(s *scene, o *story.Options) error { return s.strike(o, lab.GCE().Crash) },
 		"stop":      func(s *scene, o *story.Options) error { return s.strike(o, lab.GCE().Stop) },
 		"delete-vm": func(s *scene, o *story.Options) error { return s.strike(o, lab.GCE().Delete) },
+		"maintain":  func(s *scene, o *story.Options) error { return s.strike(o, lab.Hypervisor().Maintain) },
 		"capacity":  (*scene).doCapacity, "boots": (*scene).doBoots, "agent": (*scene).doAgent, "break-image": (*scene).doBreakImage,
 		"gce": (*scene).doGCE, "crash-hooks": (*scene).doCrashHooks,
 	}

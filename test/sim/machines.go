@@ -41,6 +41,7 @@ type guest struct {
 	watched   bool      // its node agent has started
 	noticed   bool      // its metadata server says that GCE takes it back
 	stops     time.Time // when it does, if noticed
+	why       string    // the reason that its node agent gives, unless it came late
 	heard     time.Time // when its node agent read that; zero: it has not
 	late      bool      // the notice was there when its node agent started
 	off       bool

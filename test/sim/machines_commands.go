@@ -16,6 +16,7 @@ func (m *Machines) addCommands() {
 	w := m.world
 	w.command("preempt", m.preemptCommand)
 	w.command("preempt-zone", m.preemptZoneCommand)
+	w.command("maintain", func(c story.Command) (string, error) { return m.strike(c, m.maintain) })
 	w.command("crash", func(c story.Command) (string, error) { return m.strike(c, w.GCE.Crash) })
 	w.command("stop", func(c story.Command) (string, error) { return m.strike(c, w.GCE.Stop) })
 	w.command("delete-vm", func(c story.Command) (string, error) { return m.strike(c, w.GCE.Delete) })

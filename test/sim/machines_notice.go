@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -34,7 +35,22 @@ func (m *Machines) startNodeAgent(g *guest) {
 
 // hearNotice lets the agent hear of the notice.
 func (m *Machines) hearNotice(g *guest) {
-	g.noticed, g.stops = true, m.world.Clock.Now().Add(g.vm.Spec.PreemptionNotice)
+	m.hear(g, v1alpha1.ReasonNotice, g.vm.Spec.PreemptionNotice)
+}
+
+// maintain lets GCE say that it will maintain the host of a VM in an hour. The VM runs on: nobody waits for so long, and a
+// preemption within that hour is not modelled.
+func (m *Machines) maintain(vm string) error {
+	g := m.nodes[vm] // Node and VM have one name
+	if g == nil || g.noticed {
+		return fmt.Errorf("nothing can be said inside VM %s", vm)
+	}
+	m.hear(g, v1alpha1.ReasonMaintenance, time.Hour)
+	return nil
+}
+
+func (m *Machines) hear(g *guest, why string, left time.Duration) {
+	g.noticed, g.why, g.stops = true, why, m.world.Clock.Now().Add(left)
 	m.world.Clock.AfterFunc(time.Duration(m.world.Random.Int64N(int64(watcherHears))), func() {
 		g.heard = m.world.Clock.Now()
 		m.world.whenUp(0, func() { m.speak(g) })
@@ -60,7 +76,7 @@ func (m *Machines) sayPreempted(g *guest) {
 	case hasHeard && g.late:
 		status, reason, since = corev1.ConditionTrue, v1alpha1.ReasonLateNotice, second(g.heard)
 	case hasHeard:
-		status, reason, since = corev1.ConditionTrue, v1alpha1.ReasonNotice, second(g.heard)
+		status, reason, since = corev1.ConditionTrue, g.why, second(g.heard)
 	}
 	k := Key{Kind: "Node", Name: g.node}
 	r := m.world.API.Get(k)
