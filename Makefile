@@ -31,7 +31,8 @@ generate: ## Generate the deepcopy functions and crds/ from api/.
 	$(TOOL) controller-gen object crd paths=./api/... output:crd:dir=crds
 
 .PHONY: verify
-verify: ## Fail if what is generated is not what the sources say.
+verify: ## Fail if what is generated is not what the sources say, or a mutation does not apply to them.
+	@for patch in test/mutation/testdata/*.patch; do git apply --check -C1 $$patch; done
 	@generated=$$(mktemp -d) && trap 'rm -rf "$$generated"' EXIT && \
 	$(TOOL) controller-gen object crd paths=./api/... output:object:dir="$$generated/api" output:crd:dir="$$generated/crds" && \
 	( diff -u api/v1alpha1/zz_generated.deepcopy.go "$$generated/api/zz_generated.deepcopy.go" && \

@@ -93,7 +93,7 @@ func mutated(t *testing.T, patch, dir string) map[string]string {
 	}
 	require.NotEmpty(t, replaced, "%s touches no file", patch)
 	// A directory that is in a repository has git apply look at that one.
-	run(t, dir, "git", "-c", "core.autocrlf=false", "apply", patch)
+	run(t, dir, "git", "-c", "core.autocrlf=false", "apply", "-C1", patch)
 	return replaced
 }
 
