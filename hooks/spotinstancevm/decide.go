@@ -55,7 +55,7 @@ const maxMutations = 20
 
 // decide is the pool's whole policy.
 func decide(o observed) decision {
-	d := decision{desired: wanted(o), preemptions: o.counted}
+	d := decision{desired: wanted(o), preemptions: o.counted, machines: make([]machine, 0, len(o.machines))}
 	for _, m := range o.machines {
 		was := m.reason
 		m = advance(o, m)

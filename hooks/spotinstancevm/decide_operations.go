@@ -53,23 +53,15 @@ func taintOf(_ observed, m machine) (operation, bool) {
 
 // deleteOf deletes a VM, unless GCE is already at it.
 func deleteOf(o observed, m machine) (operation, bool) {
-	op := operation{verb: deleteVM, vm: m.name, zone: m.zone}
-	if m.presence != present || (m.removal != nil && !m.removal.Done) {
-		return op, false
+	goes := m.state == v1alpha1.InstanceDeleting && (!isDown(m.status) || isOff(m.status)) || m.state == v1alpha1.InstanceStopping && isOff(m.status)
+	if !goes || m.presence != present || m.removal != nil && !m.removal.Done {
+		return operation{}, false
 	}
 	failed := ""
 	if m.removal != nil {
 		failed = m.removal.Name
 	}
-	op.requestID = o.id.deleteID(m.name, m.seen.instanceID, failed)
-	switch m.state {
-	case v1alpha1.InstanceDeleting:
-		return op, !isDown(m.status) || isOff(m.status)
-	case v1alpha1.InstanceStopping:
-		return op, isOff(m.status)
-	default:
-		return op, false
-	}
+	return operation{verb: deleteVM, vm: m.name, zone: m.zone, requestID: o.id.deleteID(m.name, m.seen.instanceID, failed)}, true
 }
 
 // drainOf looks whether a tainted VM is empty. Only a later sync deletes it.

@@ -19,7 +19,7 @@ func prune(o observed, d decision) []machine {
 	for i, m := range d.starts.rounds {
 		failed[m.name] = i >= len(d.starts.rounds)-keepRounds
 	}
-	var kept []machine
+	kept := make([]machine, 0, len(d.machines))
 	for _, m := range d.machines {
 		if m.state != v1alpha1.InstanceGone || m.ordinal == top || failed[m.name] || isMissed(o, m) {
 			kept = append(kept, m)

@@ -28,6 +28,7 @@ func render(pool *v1alpha1.SpotInstanceVM, o observed, d decision) webhook.Respo
 		status.DesiredReplicas = 0
 	}
 	perZone := map[string]int{}
+	status.ProvisionedInstances = slices.Grow(status.ProvisionedInstances, len(d.machines))
 	for _, m := range d.machines {
 		status.ProvisionedInstances = append(status.ProvisionedInstances, entryOf(m))
 		if isCounted(m) {

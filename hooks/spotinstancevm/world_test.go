@@ -39,11 +39,12 @@ const (
 // Metacontroller: each sync sends what the world holds and replaces the pool's status by the answer. Its time stands
 // still between steps.
 type world struct {
-	*testing.T
+	testing.TB
 	clock    *gcefake.ManualClock
 	gce      *gcefake.Fake
 	kube     *fakeKube
 	handler  http.Handler
+	hook     *spotinstancevm.Hook // behind handler
 	pool     v1alpha1.SpotInstanceVM
 	jobs     []batchv1.Job
 	pods     []corev1.Pod
@@ -52,10 +53,10 @@ type world struct {
 	boot     time.Duration // from RUNNING to a Ready Node; negative: never
 }
 
-func newWorld(t *testing.T, edit ...func(*v1alpha1.SpotInstanceVM)) *world {
+func newWorld(t testing.TB, edit ...func(*v1alpha1.SpotInstanceVM)) *world {
 	t.Helper()
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	w := &world{T: t, clock: gcefake.NewManualClock(start), boot: 5 * time.Second}
+	w := &world{TB: t, clock: gcefake.NewManualClock(start), boot: 5 * time.Second}
 	w.gce = gcefake.New(gcefake.Config{Clock: w.clock, Timings: gcefake.Timings{
 		Provision: time.Second, Stage: time.Second, Stockout: time.Second, Delete: 5 * time.Second, Stop: 10 * time.Second, Notice: 120 * time.Second,
 	}})
@@ -70,14 +71,14 @@ func newWorld(t *testing.T, edit ...func(*v1alpha1.SpotInstanceVM)) *world {
 func (w *world) restart() { w.handler = w.server() }
 
 func (w *world) server() http.Handler {
-	hook := spotinstancevm.New(spotinstancevm.Config{
+	w.hook = spotinstancevm.New(spotinstancevm.Config{
 		Cloud: connector{w.gce, &w.mu, &w.accounts}, Kube: w.kube, Now: w.clock.Now, ClusterID: "11111111-2222-3333-4444-555555555555",
 	})
 	log := slog.New(slog.DiscardHandler)
 	mux := http.NewServeMux()
-	mux.Handle("/sync", webhook.Sync(log, "sync", hook.Sync))
-	mux.Handle("/customize", webhook.Customize(log, "customize", hook.Customize))
-	mux.Handle("/finalize", webhook.Sync(log, "finalize", hook.Finalize))
+	mux.Handle("/sync", webhook.Sync(log, "sync", w.hook.Sync))
+	mux.Handle("/customize", webhook.Customize(log, "customize", w.hook.Customize))
+	mux.Handle("/finalize", webhook.Sync(log, "finalize", w.hook.Finalize))
 	return mux
 }
 

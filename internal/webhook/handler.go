@@ -73,15 +73,28 @@ func Customize[P any, O object[P]](log *slog.Logger, name string, hook func(*P) 
 }
 
 func decode(w http.ResponseWriter, r *http.Request, into any) error {
-	var data bytes.Buffer
-	data.Grow(int(min(max(r.ContentLength, 0), mostReserved)) + bytes.MinRead)
-	if _, err := data.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+	data, err := readAll(http.MaxBytesReader(w, r.Body, maxBody), min(max(r.ContentLength, 0), maxBody))
+	if err != nil {
 		return fmt.Errorf("%w: read the request: %w", ErrBadRequest, err)
 	}
-	if err := json.Unmarshal(data.Bytes(), into); err != nil {
+	if err := unmarshal(data, into); err != nil {
 		return fmt.Errorf("%w: decode the request: %w", ErrBadRequest, err)
 	}
 	return nil
+}
+
+// readAll reads a body of the announced length. What is announced is believed once mostReserved of it is there: a buffer that
+// only doubles costs as much as the decoding.
+func readAll(body io.Reader, announced int64) ([]byte, error) {
+	var data bytes.Buffer
+	first := min(announced, mostReserved)
+	data.Grow(int(first) + bytes.MinRead)
+	if _, err := io.CopyN(&data, body, first); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	data.Grow(int(announced-first) + bytes.MinRead)
+	_, err := data.ReadFrom(body)
+	return data.Bytes(), err
 }
 
 // encode refuses what Metacontroller would take for an order to wipe the status, or would crash on.

@@ -8,10 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 
-	json "github.com/go-json-experiment/json/v1" // decodes as encoding/json does, in half the time
+	jsonv1 "github.com/go-json-experiment/json/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -52,7 +50,7 @@ type ChildRule struct {
 
 // Groups holds objects by "Kind.version" (core) or "Kind.group/version", then by "namespace/name", or by name for
 // cluster-scoped kinds. A group that Metacontroller watches is present even when it is empty.
-type Groups map[string]map[string]json.RawMessage
+type Groups map[string]map[string]jsonv1.RawMessage
 
 // Response is the answer to a sync or finalize call. Metacontroller replaces the parent's status by Status, deletes
 // every child that Children leaves out, and calls again after ResyncAfterSeconds, if positive.
@@ -78,24 +76,6 @@ type RelatedRule struct {
 	LabelSelector *metav1.LabelSelector `json:"labelSelector,omitempty"`
 	Namespace     string                `json:"namespace,omitempty"`
 	Names         []string              `json:"names,omitempty"`
-}
-
-// Objects decodes the group, such as "Job.batch/v1", in the order of its keys. A group that is not there at all is an
-// error, since a kind that was not observed must not be taken for a kind without objects.
-func Objects[T any](groups Groups, group string) ([]T, error) {
-	raw, ok := groups[group]
-	if !ok {
-		return nil, fmt.Errorf("the request has no group %q: the CompositeController must list that resource, hook version v2", group)
-	}
-	objects := make([]T, 0, len(raw))
-	for _, key := range slices.Sorted(maps.Keys(raw)) {
-		var object T
-		if err := json.Unmarshal(raw[key], &object); err != nil {
-			return nil, fmt.Errorf("decode %s %s: %w", group, key, err)
-		}
-		objects = append(objects, object)
-	}
-	return objects, nil
 }
 
 // RequireOnDelete refuses a CompositeController that updates children. Hooks answer for a child that exists with its
