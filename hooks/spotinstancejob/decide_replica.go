@@ -25,12 +25,14 @@ func (s *survey) successor(of slot) *newAttempt {
 	if !s.needsSuccessor(of) || s.pool == nil || s.pool.deleting {
 		return nil
 	}
+	// Also during a back-off: nobody may be left to make it of, later.
+	waits := (of.verdict == lost || of.verdict == doomed) && s.awaitRescue(of)
 	carried := s.account(s.ledger, of)
 	if at := restartAt(of, carried.Replicas[of.replica]); at.After(s.now) {
 		s.wakeAt(at)
 		return nil
 	}
-	if (of.verdict == lost || of.verdict == doomed) && s.awaitRescue(of) {
+	if waits {
 		return nil
 	}
 	return s.newAttempt(of.replica, carried)

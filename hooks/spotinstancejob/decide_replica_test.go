@@ -126,9 +126,9 @@ func TestBackoff(t *testing.T) {
 			given: []fact{one(v1alpha1.InstanceGone, 5*time.Second), anAttempt(0, 9, trains("vm-0", 3*time.Hour), helperEnded, carries(`{"replicas":{"0":{"through":8,"quickLosses":9}}}`))},
 			want:  "Recovering; keep r0-a9; start r0-a10",
 		},
-		"a doomed attempt backs off like a lost one": {
+		"a doomed attempt backs off like a lost one, and is checkpointed meanwhile": {
 			given: []fact{one(v1alpha1.InstanceStopping, 5*time.Second), anAttempt(0, 9, trains("vm-0", time.Minute), carries(`{"replicas":{"0":{"through":8,"quickLosses":4}}}`))},
-			want:  "Recovering; keep r0-a9; resync 15s",
+			want:  "Recovering; keep r0-a9; checkpoint r0-a9 preemption; resync 15s",
 		},
 	})
 }

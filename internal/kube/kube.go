@@ -60,7 +60,7 @@ func (c *Client) ClusterID(ctx context.Context) (string, error) {
 // TaintNode puts the taint on the Node of this name and UID, or takes it off; key and effect identify it. Done already
 // is no error; another Node of this name is a conflict.
 func (c *Client) TaintNode(ctx context.Context, node corev1.ObjectReference, taint corev1.Taint, wanted bool) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		found, err := c.api.CoreV1().Nodes().Get(ctx, node.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -74,6 +74,10 @@ func (c *Client) TaintNode(ctx context.Context, node corev1.ObjectReference, tai
 		}
 		return c.patchTaints(ctx, found, taint, wanted)
 	})
+	if err == nil {
+		err = ctx.Err() // which RetryOnConflict takes for having tried long enough, and says nothing
+	}
+	return err
 }
 
 // patchTaints replaces the whole list, which has no keys to merge by, and so only if nobody changed the Node meanwhile.

@@ -110,6 +110,13 @@ func TestTaintNodeTriesAgainAfterAConflict(t *testing.T) {
 	require.Len(t, s.calls, 4)
 }
 
+// A call whose time is over has put nothing on, and must not say that it has.
+func TestTaintNodeSaysThatItsTimeIsOver(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	k, _ := client(t, func(call) (int, any) { cancel(); return http.StatusOK, node("", "7") })
+	require.ErrorIs(t, k.TaintNode(ctx, ref, leaving, true), context.Canceled)
+}
+
 func TestTaintNodeLeavesAnotherNodeOfThisName(t *testing.T) {
 	k, s := client(t, func(call) (int, any) { return http.StatusOK, node("another", "7") })
 	require.ErrorContains(t, k.TaintNode(t.Context(), ref, leaving, true), "another one")
