@@ -43,5 +43,8 @@ func (u liveUpdate) apply(ctx context.Context, orig *unstructured.Unstructured) 
 		live, err = u.client.Update(ctx, current, metav1.UpdateOptions{}, u.subresources...)
 		return err
 	})
+	if err == nil {
+		err = ctx.Err() // which RetryOnConflict takes for having tried long enough, and says nothing
+	}
 	return live, err
 }
