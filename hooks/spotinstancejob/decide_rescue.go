@@ -75,14 +75,17 @@ func (s *survey) whyThisOne(of slot, from attempt, name string) string {
 
 // rescuer is the attempt to checkpoint.
 //
-//	a doomed one has time left for it, and no survivor has trained for much longer      the doomed one with most progress
+//	a doomed one has time left for it and more than the best checkpoint,
+//	and no survivor has trained for much longer                                         the doomed one with most progress
 //	replicas survive                                                                    the survivor with most progress
 //	nobody survives                                                                     a doomed one whose VM still answers
 //
 // The first leaves survivors alone, which a checkpoint would freeze. Much longer is longer than a checkpoint takes.
 func (s *survey) rescuer() *attempt {
 	survivor := s.mostProgress(func(of slot) bool { return of.verdict == running && of.newest.vm.fine() })
-	dying := s.mostProgress(func(of slot) bool { return of.verdict == doomed && s.hasTime(of.newest) })
+	dying := s.mostProgress(func(of slot) bool {
+		return of.verdict == doomed && s.hasTime(of.newest) && of.newest.progress(s.now) > s.best.progress
+	})
 	switch {
 	case dying != nil && (survivor == nil || dying.progress(s.now)+s.measured() >= survivor.progress(s.now)):
 		return dying

@@ -207,6 +207,13 @@ func TestNotice(t *testing.T) {
 			},
 			want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 1m29s",
 		},
+		"it has no more than the best checkpoint: the survivor, who has": {
+			given: []fact{
+				ready("vm-0"), ready("vm-1"), aCheckpoint("best", 1, 1, 10*time.Minute, trained, done(9*time.Minute)),
+				anAttempt(0, 1, trains("vm-0", trained-time.Second), isNoticed(time.Second)), anAttempt(1, 1, trains("vm-1", trained+30*time.Second)),
+			},
+			want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 1m29s",
+		},
 		"under way: nobody else is checkpointed, though less time is left than one takes": {
 			given: noticed(100*time.Second, took(94*time.Second), own(98*time.Second)), want: "Recovering; keep r0-a1 r1-a1; resync 20s",
 		},

@@ -60,6 +60,9 @@ func (f *Fake) deliver() {
 		f.pending = f.pending[1:]
 		for _, id := range slices.Sorted(maps.Keys(f.subscribers)) {
 			observe := f.subscribers[id]
+			if observe == nil {
+				continue // cancelled while another one was told
+			}
 			f.mu.Unlock()
 			observe(event)
 			f.mu.Lock()

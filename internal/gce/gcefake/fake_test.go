@@ -190,6 +190,17 @@ func TestSubscribersMayCallTheFake(t *testing.T) {
 	assert.Len(t, heard, 4)
 }
 
+// One that is cancelled while another one is told hears no more.
+func TestSubscribersMayCancelEachOther(t *testing.T) {
+	f, _ := newFake()
+	cancel := func() {}
+	f.Subscribe(func(gcefake.Event) { cancel() })
+	heard := 0
+	cancel = f.Subscribe(func(gcefake.Event) { heard++ })
+	insert(t, f, spec("vm-1"))
+	assert.Zero(t, heard)
+}
+
 func TestViewsAreCopies(t *testing.T) {
 	f, _ := newFake()
 	s := spec("vm-1")
