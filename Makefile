@@ -91,7 +91,8 @@ lab: ## Start the same cluster and keep it up.
 	go run ./cmd/lab up
 
 .PHONY: bench
-bench: ## Measure recovery, calls and writes on that cluster: the table of docs/benchmarks.md.
+bench: ## Measure the hooks alone, then recovery, calls and writes on that cluster: the tables of docs/benchmarks.md.
+	go test ./hooks/... -run='^$$' -bench=. -benchtime=5s
 	go run ./cmd/lab bench
 
 .PHONY: run

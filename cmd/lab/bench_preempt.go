@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
 )
 
@@ -56,6 +57,25 @@ func onePreemptedWithNotice(ctx context.Context, t *trial) error {
 		return err
 	}
 	return t.recovered(ctx, 2)
+}
+
+// bootAndCheckpoint is a notice where the VM boots for 120 s and a checkpoint takes 180 s, which does not fit into it.
+func bootAndCheckpoint(ctx context.Context, t *trial) error {
+	t.bench.lab.Agent().Behave(t.namespace, cluster.AgentBehaviour{Duration: 180 * time.Second})
+	if err := t.train(ctx, setup{replicas: 2}); err != nil {
+		return err
+	}
+	cancel := t.bench.lab.Hypervisor().When(func(vm gcefake.VM) bool { return vm.Project == t.namespace }, cluster.Machine{JoinAfter: 120*time.Second - benchBoot})
+	defer cancel()
+	lost, err := t.strike(ctx, t.bench.lab.GCE().Preempt, "1")
+	if err != nil {
+		return err
+	}
+	again, err := t.trainsAgain(ctx, lost[0])
+	if err != nil {
+		return err
+	}
+	return t.noteRescue("overlap", lost[0], again, false)
 }
 
 func slowCheckpoint(ctx context.Context, t *trial) error {

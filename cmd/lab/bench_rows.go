@@ -1,6 +1,9 @@
 package main
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // row is one line of the table.
 type row struct {
@@ -32,7 +35,7 @@ var never = math.Inf(1)
 // rows are those of the first operator's measurements (revision cca9ac3, on a lab with the same timings), in their order.
 // Times are seconds.
 func rows() []row {
-	return append(recoveryRows(), trafficRows()...)
+	return slices.Concat(recoveryRows(), trafficRows(), latencyRows())
 }
 
 func recoveryRows() []row {
@@ -77,6 +80,27 @@ func recoveryRows() []row {
 		}},
 		{"strict", "both at once, strict agent, 60 s checkpoint: first / second replica running", "3", "0 of 3: not one VM in 602", []metric{
 			{name: "first", show: spread, than: never}, {name: "second", show: spread, than: never},
+		}},
+	}
+}
+
+// latencyRows have no counterpart: the first operator reads no notice.
+func latencyRows() []row {
+	latencies := func(key, jobs string) row {
+		return row{key, "one notice at a time, " + jobs + ": CheckpointBackup object / VM requested", "–", "reads no notice", []metric{
+			{name: "object", show: tail, than: never}, {name: "requested", show: tail, than: never},
+		}}
+	}
+	return []row{
+		latencies("notices1", "1 job"), latencies("notices10", "10 jobs"), latencies("notices100", "100 jobs"),
+		{"overlap", "a VM boots for 120 s and a checkpoint takes 180 s: notice → running from the image of that checkpoint", "–", "reads no notice", []metric{
+			{name: "running", show: spread, than: never},
+		}},
+		{"burst100", "100 jobs, one VM of each gets its notice in the same second: CheckpointBackup object / all train again", "–", "reads no notice", []metric{
+			{name: "object", show: tail, than: never}, {name: "all train", show: spread, than: never},
+		}},
+		{"burst100", "… lists of instances in the minute before / from then on", "–", "–", []metric{
+			{name: "lists before", show: count, than: never}, {name: "lists after", show: count, than: never},
 		}},
 	}
 }

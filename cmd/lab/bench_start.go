@@ -121,5 +121,14 @@ func stages() [][]lane {
 			{"twenty", 4, 4 * time.Minute, twentyReplicas},
 			{"steady20", 1, 6 * time.Minute, steadyTwenty},
 		}}},
+		{
+			{width: 1, scenarios: []scenario{
+				{"notices1", 1, 15 * time.Minute, notices("notices1", 1, 32)},
+				{"notices10", 1, 20 * time.Minute, notices("notices10", 10, 100)},
+				{"notices100", 1, 25 * time.Minute, notices("notices100", 100, 300)},
+				{"burst100", 1, 15 * time.Minute, burst("burst100", 100)},
+			}},
+			{width: 6, scenarios: []scenario{{"overlap", 6, 8 * time.Minute, bootAndCheckpoint}}}, // it waits
+		},
 	}
 }

@@ -40,6 +40,11 @@ func spread(values []float64) string {
 	return text
 }
 
+// tail is the median, the 99th percentile and the most of times, in seconds.
+func tail(values []float64) string {
+	return fmt.Sprintf("p50 %.2f, p99 %.2f, max %.2f", percentile(values, 50), percentile(values, 99), percentile(values, 100))
+}
+
 // count is a range of whole numbers.
 func count(values []float64) string {
 	low, high := percentile(values, 0), percentile(values, 100)

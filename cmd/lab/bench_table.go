@@ -47,6 +47,7 @@ type samples struct {
 	Min    float64   `json:"min"`
 	P50    float64   `json:"p50"`
 	P90    float64   `json:"p90"`
+	P99    float64   `json:"p99"`
 	Max    float64   `json:"max"`
 	Values []float64 `json:"values"` // seconds, or counts; in the order in which they were taken
 }
@@ -59,7 +60,7 @@ func allSamples(measured measurements) []samples {
 			v := measured[row][metric]
 			all = append(all, samples{
 				Row: row, Metric: metric, N: len(v), Values: v,
-				Min: percentile(v, 0), P50: percentile(v, 50), P90: percentile(v, 90), Max: percentile(v, 100),
+				Min: percentile(v, 0), P50: percentile(v, 50), P90: percentile(v, 90), P99: percentile(v, 99), Max: percentile(v, 100),
 			})
 		}
 	}

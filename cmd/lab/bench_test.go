@@ -95,8 +95,8 @@ func TestSamplesKeepEveryValue(t *testing.T) {
 	var have []samples
 	require.NoError(t, json.Unmarshal(content, &have))
 	assert.Equal(t, []samples{
-		{Row: "both", Metric: "training lost", N: 1, Min: 7, P50: 7, P90: 7, Max: 7, Values: []float64{7}},
-		{Row: "one", Metric: "running", N: 3, Min: 1, P50: 2, P90: 3, Max: 3, Values: []float64{3, 1, 2}},
+		{Row: "both", Metric: "training lost", N: 1, Min: 7, P50: 7, P90: 7, P99: 7, Max: 7, Values: []float64{7}},
+		{Row: "one", Metric: "running", N: 3, Min: 1, P50: 2, P90: 3, P99: 3, Max: 3, Values: []float64{3, 1, 2}},
 	}, have)
 }
 

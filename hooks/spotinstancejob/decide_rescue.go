@@ -160,7 +160,7 @@ func (s *survey) worthWaiting(current backup) bool {
 	}
 	limit := unmeasuredWait
 	if measured > 0 {
-		limit = measured * 3 / 2
+		limit = max(measured*3/2, measured+clockSlack)
 	}
 	overdue := current.created.Add(limit)
 	if !overdue.After(s.now) {

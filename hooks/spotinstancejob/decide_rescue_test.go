@@ -256,6 +256,21 @@ func TestNotice(t *testing.T) {
 	})
 }
 
+// TestQuickCheckpointsAreNotOverdueAtOnce: times have whole seconds, so half of a quick checkpoint's time is no measure.
+func TestQuickCheckpointsAreNotOverdueAtOnce(t *testing.T) {
+	world := func(asked time.Duration) []fact {
+		return []fact{
+			stopping("vm-0", asked), ready("vm-1"), peersOn("vm-0", "vm-1"),
+			aCheckpoint("old", 0, 1, 10*time.Minute, 15*time.Minute, done(10*time.Minute-2*time.Second)),
+			aCheckpoint("now", 1, 1, asked, 24*time.Minute, inPhase("ImagePushing"), isRescue),
+		}
+	}
+	o, d := given(world(6 * time.Second)...).decide(t)
+	assert.Equal(t, "Recovering; keep r0-a1 r1-a1; resync 1s", told(o, d))
+	o, d = given(world(7 * time.Second)...).decide(t)
+	assert.Contains(t, told(o, d), "start r0-a2 from old")
+}
+
 func TestReadyTellsWhichCheckpointIsWaitedForAndWhy(t *testing.T) {
 	took := func(d time.Duration) fact {
 		return aCheckpoint("old", 0, 1, 10*time.Minute, 15*time.Minute, done(10*time.Minute-d))

@@ -102,14 +102,14 @@ func (c *Cluster) startHooks(ctx context.Context, observe func(Exchange)) error 
 	return err
 }
 
-// startMetacontroller runs the real one, quick enough for tests. It reaches the API server directly: Go sends nothing
+// startMetacontroller runs the real one, with the limits that the README recommends. It reaches the API server directly: Go sends nothing
 // that goes to loopback through a proxy.
 func (c *Cluster) startMetacontroller(path string) (err error) {
 	c.operator.metacontroller, err = c.launcher.start(command{
 		name: "metacontroller", path: path, env: []string{"HTTP_PROXY=" + c.operator.proxy.url(), "NO_PROXY=", "no_proxy="},
 		args: []string{
 			"--kubeconfig=" + c.Kubeconfig(), "--discovery-interval=1s", "--workers=20",
-			"--client-go-qps=500", "--client-go-burst=1000",
+			"--client-go-qps=200", "--client-go-burst=400",
 			"--metrics-address=0", "--health-probe-bind-address=0",
 		},
 	})
