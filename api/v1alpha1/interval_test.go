@@ -25,7 +25,7 @@ func TestCheckpointIntervalIsAutoOrADuration(t *testing.T) {
 		require.NoError(t, json.Unmarshal(written, &again))
 		assert.Equal(t, want, again, "%s was written as %s", text, written)
 	}
-	for _, text := range []string{`"Auto"`, `30`, `null-ish`, `{}`, `""`} {
+	for _, text := range []string{`"Auto"`, `30`, `null`, `{}`, `""`} {
 		var read v1alpha1.CheckpointInterval
 		assert.Error(t, json.Unmarshal([]byte(text), &read), text)
 		assert.Zero(t, read, text)

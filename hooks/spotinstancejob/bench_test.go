@@ -1,11 +1,8 @@
 package spotinstancejob
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -22,16 +19,7 @@ func BenchmarkSync(b *testing.B) {
 	body, now := recordedSync(b, 2, 20)
 	hook := Hook{Now: func() time.Time { return now }}
 	handler := webhook.Sync(slog.New(slog.DiscardHandler), "sync", hook.Sync)
-	b.Run("handler", func(b *testing.B) {
-		hooktest.Percentiles(b, func() {
-			recorder := httptest.NewRecorder()
-			handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body)))
-			if recorder.Code != http.StatusOK {
-				b.Fatal(recorder.Body)
-			}
-		})
-		b.ReportMetric(float64(len(body))/1e6, "request-MB")
-	})
+	b.Run("handler", func(b *testing.B) { hooktest.Serve(b, handler, "/", body) })
 	b.Run("decide+render", func(b *testing.B) {
 		var request webhook.Request[v1alpha1.SpotInstanceJob]
 		require.NoError(b, json.Unmarshal(body, &request))

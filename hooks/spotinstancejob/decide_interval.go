@@ -42,11 +42,12 @@ func (s *survey) chooseRhythm() rhythm {
 	if r.cost > 0 {
 		ts, cycle := r.cost.Seconds(), (r.betweenRollbacks+r.recovery).Seconds()*float64(s.replicas())
 		best := time.Duration((ts + math.Sqrt(2*cycle*ts+ts*ts)) * float64(time.Second))
-		r.interval = min(max(best, shortestInterval, s.measured()), longestInterval).Round(10 * time.Second)
+		r.interval = best.Round(10 * time.Second)
 	}
 	if old := s.job.Status.AutoInterval; old != nil && isNear(old.Interval.Duration, r.interval) {
 		r.interval = old.Interval.Duration
 	}
+	r.interval = min(max(r.interval, shortestInterval, s.measured()), longestInterval)
 	return r
 }
 

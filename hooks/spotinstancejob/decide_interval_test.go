@@ -75,6 +75,7 @@ func TestAutoInterval(t *testing.T) {
 		"not below the time of a checkpoint":     {[]fact{after(5000, time.Minute, 10*time.Second)}, "every 1m10s: cost 10s, back every 4s"},
 		"not above three hours":                  {[]fact{after(0, 20000*time.Hour, time.Minute)}, "every 3h0m0s: cost 1m0s, back every 20006h0m0s"},
 		"a small difference changes nothing":     {[]fact{fresh, costs(time.Minute), chosen(36 * time.Minute)}, "every 36m0s: cost 1m0s, back every 6h0m0s"},
+		"nor does one that is too short":         {[]fact{after(5000, time.Minute, 10*time.Second), chosen(time.Minute)}, "every 1m10s: cost 10s, back every 4s"},
 		"a large difference does":                {[]fact{fresh, costs(time.Minute), chosen(39 * time.Minute)}, "every 30m0s: cost 1m0s, back every 6h0m0s"},
 		"what runs counts up to its last checkpoint": {
 			[]fact{fresh, aCheckpoint("a", 0, 1, time.Hour, 2*time.Hour, built(59*time.Minute))}, "every 33m50s: cost 1m0s, back every 8h0m0s",

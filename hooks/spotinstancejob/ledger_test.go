@@ -72,7 +72,7 @@ func TestNumbersOfUsers(t *testing.T) {
 func TestLedgersFitIntoAnnotations(t *testing.T) {
 	l := ledger{}.merge(ledger{})
 	for r := range int32(64) {
-		l.Replicas[r] = account{Through: 99999, Losses: 99999, Failures: 99999, LostSeconds: 1 << 40, QuickLosses: 99999}
+		l.Replicas[r] = account{Through: 99999, Losses: 99999, Failures: 99999, LostSeconds: 1 << 40, LastLost: 1 << 40, TrainedSeconds: 1 << 40, Rollbacks: 99999, QuickLosses: 99999}
 		l.RestoreFailures[strings.Repeat("x", 58)+fmt.Sprint(r)] = 2
 	}
 	assert.Less(t, len(l.String()), 32<<10)

@@ -1,9 +1,12 @@
 package hooktest
 
 import (
+	"bytes"
 	"embed"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +109,19 @@ func (r Recording) Body() []byte {
 	body, err := json.Marshal(r.request)
 	require.NoError(r.tb, err)
 	return body
+}
+
+// Serve has a hook's handler answer a request as often as the benchmark wants.
+func Serve(b *testing.B, handler http.Handler, path string, body []byte) {
+	b.Helper()
+	Percentiles(b, func() {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))
+		if recorder.Code != http.StatusOK {
+			b.Fatal(recorder.Body)
+		}
+	})
+	b.ReportMetric(float64(len(body))/1e6, "request-MB")
 }
 
 // Percentiles runs do as often as the benchmark wants, and reports the median and the 99th percentile of its time beside

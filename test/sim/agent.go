@@ -48,7 +48,6 @@ type Agent struct {
 	world    *World
 	lives    func(node string) bool          // its kubelet reaches the API server
 	progress func(*corev1.Pod) time.Duration // that a pod has behind it
-	hold     func(*corev1.Pod)               // lets a pod stand still while it is frozen
 
 	mode     string
 	duration time.Duration // of one container
@@ -72,7 +71,7 @@ func newAgent(w *World) *Agent {
 	a := &Agent{
 		world: w, lives: w.Machines.KubeletLives, progress: w.Machines.Progress, mode: agentWorks, duration: w.Timing.Checkpoint,
 		nodes: map[string]bool{}, seen: map[types.UID]bool{}, missed: map[types.UID]bool{}, waiting: map[Key]bool{},
-		queues: map[string][]*checkpointing{}, hold: func(pod *corev1.Pod) { w.Machines.Freeze(pod, w.Timing.Freeze) },
+		queues: map[string][]*checkpointing{},
 	}
 	w.API.Watch(a.see)
 	w.command("agent", a.command)

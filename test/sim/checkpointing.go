@@ -73,7 +73,7 @@ func (c *checkpointing) freeze() {
 		a.world.Images.reserve(image)
 	}
 	c.mode, c.duration, c.frozen = a.mode, a.duration, a.progress(c.pod)
-	a.hold(c.pod)
+	a.world.Machines.Freeze(c.pod, a.world.Timing.Freeze)
 	c.say(func() {
 		if c.mode == agentHangs {
 			a.world.fault("agent-hangs", "%s", c.backup.Name)
