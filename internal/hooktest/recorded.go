@@ -116,7 +116,7 @@ func Serve(b *testing.B, handler http.Handler, path string, body []byte) {
 	b.Helper()
 	Percentiles(b, func() {
 		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))
+		handler.ServeHTTP(recorder, httptest.NewRequestWithContext(b.Context(), http.MethodPost, path, bytes.NewReader(body)))
 		if recorder.Code != http.StatusOK {
 			b.Fatal(recorder.Body)
 		}
