@@ -155,14 +155,23 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// speak writes what is known, where it is not written yet: on the Node, of which pools hear, and on the pods, of which
-// jobs hear. What fails of it does not keep the rest.
+// speak writes what is known, where it is not written yet: on the pods, of which jobs hear, and on the Node, of which pools
+// hear. A checkpoint has less time than a VM, so the pods come first, unless this agent was not there when the end was
+// announced: then the Node may know better when and why that was. What fails of it does not keep the rest.
 func (a *Agent) speak(ctx context.Context) error {
+	var told error
+	isFirst := !a.noticed.IsZero() && a.reason != v1alpha1.ReasonLateNotice
+	if isFirst {
+		told = a.tellPods(ctx)
+	}
 	node, err := a.tellNode(ctx)
 	if a.noticed.IsZero() {
 		return err
 	}
-	return errors.Join(err, a.tellPods(ctx), a.taint(ctx, node))
+	if !isFirst {
+		told = a.tellPods(ctx)
+	}
+	return errors.Join(told, err, a.taint(ctx, node))
 }
 
 // tellNode returns the Node that it has told, or nil.

@@ -159,14 +159,14 @@ func after(d time.Duration, f func()) func() {
 const isWatching = "Node SpotPreempted=False NoNotice: the node agent watches for GCE's notice"
 
 var atNotice = []string{
-	"Node SpotPreempted=True PreemptionNotice: GCE takes this VM back, and stops it 120 s after lastTransitionTime",
 	"pod training training.dcnlab.com/Preempted=True PreemptionNotice",
+	"Node SpotPreempted=True PreemptionNotice: GCE takes this VM back, and stops it 120 s after lastTransitionTime",
 	"taint training.dcnlab.com/preempted",
 }
 
 var atMaintenance = []string{
-	"Node SpotPreempted=True HostMaintenance: GCE will maintain the host, and stops this VM before: one with GPUs 3600 s after lastTransitionTime, any other 60 s",
 	"pod training training.dcnlab.com/Preempted=True HostMaintenance",
+	"Node SpotPreempted=True HostMaintenance: GCE will maintain the host, and stops this VM before: one with GPUs 3600 s after lastTransitionTime, any other 60 s",
 	"taint training.dcnlab.com/preempted",
 }
 
