@@ -75,12 +75,12 @@ func (a actor) insert(ctx context.Context, op operation) (gce.Operation, error) 
 		return gce.Operation{}, gce.Refused("insert "+op.vm, err)
 	}
 	vm.startupScript = script
-	defer a.hook.zones.forget(a.place(op.zone))
+	defer a.hook.zones.changed(a.place(op.zone), types.UID(a.observed.id.uid))
 	return a.access.cloud.Insert(ctx, instanceSpec(a.observed.id, a.observed.settings, vm), op.requestID)
 }
 
 func (a actor) deleteVM(ctx context.Context, op operation) (gce.Operation, error) {
-	defer a.hook.zones.forget(a.place(op.zone))
+	defer a.hook.zones.changed(a.place(op.zone), types.UID(a.observed.id.uid))
 	begun, err := a.access.cloud.Delete(ctx, op.zone, op.vm, op.requestID)
 	if gce.KindOf(err) == gce.NotFound {
 		return gce.Operation{}, nil

@@ -261,6 +261,7 @@ func TestResync(t *testing.T) {
 		"going down":                 {machines: []machine{vm(0, v1alpha1.InstanceStopping, status("STOPPING"))}, want: 2 * time.Second},
 		"not Ready":                  {machines: []machine{vm(0, v1alpha1.InstanceNotReady, running, joined)}, want: 5 * time.Second},
 		"VMs to watch":               {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy)}, world: func(o *observed) { o.demand = 1 }, want: 10 * time.Second},
+		"VMs that an agent watches":  {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, func(m *machine) { m.node = &node{ready: true, gpus: 1, agent: true} })}, world: func(o *observed) { o.demand = 1 }, want: time.Minute},
 		"a zone that cannot be read": {world: func(o *observed) { o.zones[1].read = false }, want: 10 * time.Second},
 		"something to mend":          {world: func(o *observed) { o.problems = []problem{{}} }, want: 10 * time.Second},
 		"a deadline":                 {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, func(m *machine) { m.idleSince = ago(5*time.Minute - 3*time.Second) })}, want: 3500 * time.Millisecond},

@@ -11,7 +11,7 @@ const (
 	resyncNow     = 200 * time.Millisecond // status holds what can be carried out
 	resyncBooting = 2 * time.Second
 	resyncMoving  = 5 * time.Second
-	resyncWatched = 10 * time.Second // VMs exist, or something is wrong that sends no event
+	resyncWatched = 10 * time.Second // a VM whose end nobody would tell, or something is wrong that sends no event
 	resyncIdle    = time.Minute
 )
 
@@ -56,6 +56,8 @@ func resyncOf(m machine) time.Duration {
 		return resyncBooting
 	case v1alpha1.InstanceReady:
 		switch {
+		case !m.leaving && m.node != nil && m.node.agent:
+			return resyncIdle
 		case !m.leaving:
 			return resyncWatched
 		case m.node != nil && m.node.leaving:

@@ -94,7 +94,8 @@ type node struct {
 	ready   bool
 	gpus    int64
 	leaving bool // has TaintLeaving
-	noticed bool // its agent has heard that GCE takes the VM back
+	agent   bool // a node agent watches for GCE's notice there, and would tell
+	noticed bool // and has heard that GCE takes the VM back
 }
 
 // zone is one zone where VMs of the pool are or may be.

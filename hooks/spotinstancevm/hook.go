@@ -8,6 +8,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
@@ -86,7 +87,7 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 		return repeat(parsed.pool), nil
 	}
 	finished := false
-	defer func() { h.memory.leave(uid, finished) }()
+	defer func() { h.leave(uid, finished) }()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	o, a := h.observe(ctx, parsed)
@@ -97,6 +98,14 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	h.announce(ctx, parsed.pool, o, d)
 	finished = d.finalized
 	return render(parsed.pool, o, d), nil
+}
+
+// leave ends a call on a pool; finished drops all that is kept of it.
+func (h *Hook) leave(pool types.UID, finished bool) {
+	if finished {
+		h.zones.forget(pool)
+	}
+	h.memory.leave(pool, finished)
 }
 
 // Finalize deletes all VMs and Nodes of a pool that is being deleted, and lets go once nothing of it is left.

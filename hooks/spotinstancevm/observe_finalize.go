@@ -18,12 +18,12 @@ func (h *Hook) readLast(ctx context.Context, r request, o *observed, a *access) 
 			found, err := h.sweep(ctx, r, *o, cloud)
 			if err == nil {
 				a.account, a.cloud = candidate, cloud
-				return h.readEverywhere(ctx, o, *a, found), nil
+				return h.readEverywhere(ctx, r, o, *a, found), nil
 			}
 			if trouble = refusedSweep(err, candidate); trouble == nil {
 				// One zone that does not answer makes the list over all of them fail. The others can be emptied.
 				a.account, a.cloud = candidate, cloud
-				return h.readZones(ctx, o, *a, true), nil
+				return h.readZones(ctx, r, o, *a, true), nil
 			}
 		}
 		if first == nil {
@@ -69,13 +69,13 @@ func refusedSweep(err error, a account) *problem {
 
 // readEverywhere reads the zones known so far and those of the VMs found, and makes up for what one of the two lists
 // showed and the other did not. A zone that GCE does not know holds nothing.
-func (h *Hook) readEverywhere(ctx context.Context, o *observed, a access, found []gce.Instance) map[string]listing {
+func (h *Hook) readEverywhere(ctx context.Context, r request, o *observed, a access, found []gce.Instance) map[string]listing {
 	for _, instance := range found {
 		if !slices.ContainsFunc(o.zones, func(z zone) bool { return z.name == instance.Zone }) {
 			o.zones = append(o.zones, zone{name: instance.Zone})
 		}
 	}
-	listings := h.readZones(ctx, o, a, true)
+	listings := h.readZones(ctx, r, o, a, true)
 	for i := range o.zones {
 		z := &o.zones[i]
 		if gce.KindOf(z.failure) == gce.Invalid {

@@ -77,6 +77,24 @@ func TestOwnMutationsAreSeenAtOnce(t *testing.T) {
 	require.NotEmpty(t, w.entry(w.vm(0)).CreationTime, "the VM is not listed")
 }
 
+func TestOnlyThePoolThatChangedAZoneReadsItAnew(t *testing.T) {
+	w := newWorld(t, fixed(1))
+	other := pool(func(p *v1alpha1.SpotInstanceVM) { p.Name, p.UID = "other", "bbbbbbbb-0000-0000-0000-000000000002" })
+	w.pool, other = other, w.pool
+	w.sync()
+	w.pool, other = other, w.pool
+	lists := func() int { return w.gce.Calls()[gcefake.ListInstances] }
+	w.sync()
+	w.sync() // sends the insert
+	before := lists()
+	w.pool, other = other, w.pool
+	w.sync()
+	require.Equal(t, before, lists())
+	w.pool, other = other, w.pool
+	w.sync()
+	require.Equal(t, before+1, lists())
+}
+
 func TestAStoppingVMDoesNotJoin(t *testing.T) {
 	w := newWorld(t, fixed(1))
 	w.run(3 * time.Second)

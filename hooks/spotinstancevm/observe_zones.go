@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
@@ -23,10 +24,9 @@ func (h *Hook) readCloud(ctx context.Context, r request, o *observed, a *access)
 	if a.cloud, trouble = h.connect(ctx, o.id.project, a.account); trouble != nil {
 		return nil, trouble
 	}
-	h.outdateZones(*o, *a, r.pool.Status)
 	var listings map[string]listing
 	before := *o
-	reads := []func(){func() { listings = h.readZones(ctx, o, *a, needsOperations(before, r.pool.Status)) }}
+	reads := []func(){func() { listings = h.readZones(ctx, r, o, *a, needsOperations(before, r.pool.Status)) }}
 	if due {
 		reads = append(reads, func() { _, _ = h.sweep(ctx, r, before, a.cloud) })
 	}
@@ -49,14 +49,16 @@ func (h *Hook) connect(ctx context.Context, project string, a account) (gce.Clou
 }
 
 // readZones reads all zones in parallel and notes in o.zones which could be read.
-func (h *Hook) readZones(ctx context.Context, o *observed, a access, operations bool) map[string]listing {
+func (h *Hook) readZones(ctx context.Context, r request, o *observed, a access, operations bool) map[string]listing {
 	listings := map[string]listing{}
 	var mu sync.Mutex
 	var reads []func()
 	for i := range o.zones {
 		z := &o.zones[i]
 		reads = append(reads, func() {
-			found, err := h.zones.read(ctx, a.cloud, place{account: a.account.hash(), project: o.id.project, zone: z.name}, operations)
+			at := place{account: a.account.hash(), project: o.id.project, zone: z.name}
+			by := reader{pool: r.pool.UID, news: newsOf(r.pool.Status, z.name)}
+			found, err := h.zones.read(ctx, a.cloud, at, by, operations)
 			mu.Lock()
 			defer mu.Unlock()
 			if z.read, z.failure = err == nil, err; err == nil {
@@ -68,11 +70,14 @@ func (h *Hook) readZones(ctx context.Context, o *observed, a access, operations 
 	return listings
 }
 
-// outdateZones keeps lists that are older than what status says of their VMs from undoing it.
-func (h *Hook) outdateZones(o observed, a access, status v1alpha1.SpotInstanceVMStatus) {
+// newsOf is when status last learned something of a zone's VMs.
+func newsOf(status v1alpha1.SpotInstanceVMStatus, zone string) (news time.Time) {
 	for _, entry := range status.ProvisionedInstances {
-		h.zones.outdate(place{account: a.account.hash(), project: o.id.project, zone: entry.Zone}, timeOf(entry.Since))
+		if entry.Zone == zone {
+			news = later(news, timeOf(entry.Since))
+		}
 	}
+	return news
 }
 
 // sweep searches all zones of the project, so that a VM in a zone that nothing names any more is found.

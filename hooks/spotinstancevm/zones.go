@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
@@ -30,9 +31,11 @@ type listing struct {
 	operations []gce.Operation // of everybody, of the last hour
 	complete   bool            // operations were asked for
 	at         time.Time
+	follows    int // how many mutations were over when it was asked for
 }
 
-// zoneReader reads zones once for all pools that ask within two seconds.
+// zoneReader reads zones once for all pools that ask within two seconds. A pool that has changed something in a zone reads
+// it anew; what it changed does not concern the others.
 type zoneReader struct {
 	now     func() time.Time
 	cluster string
@@ -40,16 +43,26 @@ type zoneReader struct {
 	flights singleflight.Group
 	mu      sync.Mutex
 	kept    map[place]listing
-	changes map[place]int // our own mutations, so that nothing read before one is used after it
+	changes map[place]int               // mutations of all pools so far
+	last    map[types.UID]map[place]int // which of them was a pool's last
+}
+
+// reader is the pool that asks, and what its status says of a zone already.
+type reader struct {
+	pool types.UID
+	news time.Time // of whole seconds. Whoever wrote it knew better than any list from before.
 }
 
 func newZoneReader(now func() time.Time, cluster string) *zoneReader {
-	return &zoneReader{now: now, cluster: cluster, kept: map[place]listing{}, changes: map[place]int{}}
+	return &zoneReader{
+		now: now, cluster: cluster,
+		kept: map[place]listing{}, changes: map[place]int{}, last: map[types.UID]map[place]int{},
+	}
 }
 
 // read lists a zone, with its operations if asked for. Errors are those of gce.Cloud, or ctx's.
-func (r *zoneReader) read(ctx context.Context, cloud gce.Cloud, at place, operations bool) (listing, error) {
-	kept, changes, fresh := r.recall(at, operations)
+func (r *zoneReader) read(ctx context.Context, cloud gce.Cloud, at place, by reader, operations bool) (listing, error) {
+	kept, changes, fresh := r.recall(at, by, operations)
 	if fresh {
 		return kept, nil
 	}
@@ -68,7 +81,8 @@ func (r *zoneReader) read(ctx context.Context, cloud gce.Cloud, at place, operat
 			return listing{}, result.Err
 		}
 		found, _ := result.Val.(listing)
-		r.keep(at, found, changes)
+		found.follows = changes
+		r.keep(at, found)
 		return found, nil
 	}
 }
@@ -86,36 +100,38 @@ func (r *zoneReader) fetch(ctx context.Context, cloud gce.Cloud, at place, opera
 	return found, err
 }
 
-func (r *zoneReader) recall(at place, operations bool) (kept listing, changes int, fresh bool) {
+func (r *zoneReader) recall(at place, by reader, operations bool) (kept listing, changes int, fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kept, found := r.kept[at]
-	age := r.now().Sub(kept.at)
-	return kept, r.changes[at], found && age < keepListing && (kept.complete || !operations)
+	isRecent := r.now().Sub(kept.at) < keepListing && !kept.at.Before(by.news.Add(time.Second))
+	fresh = found && isRecent && kept.follows >= r.last[by.pool][at] && (kept.complete || !operations)
+	return kept, r.changes[at], fresh
 }
 
-func (r *zoneReader) keep(at place, found listing, changes int) {
+func (r *zoneReader) keep(at place, found listing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.changes[at] == changes {
+	if !found.at.Before(r.kept[at].at) {
 		r.kept[at] = found
 	}
 }
 
-// outdate drops what was read of a zone before status learned news of it. Another server knew better then. Times in
-// status have whole seconds.
-func (r *zoneReader) outdate(at place, news time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if kept, found := r.kept[at]; found && kept.at.Before(news.Add(time.Second)) {
-		delete(r.kept, at)
-	}
-}
-
-// forget drops what was read of a zone, after a mutation there.
-func (r *zoneReader) forget(at place) {
+// changed notes that a pool's mutation was sent to a zone, whatever became of it: lists from before it are of no use to
+// that pool.
+func (r *zoneReader) changed(at place, pool types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changes[at]++
-	delete(r.kept, at)
+	if r.last[pool] == nil {
+		r.last[pool] = map[place]int{}
+	}
+	r.last[pool][at] = r.changes[at]
+}
+
+// forget drops what is known of a pool that is no more.
+func (r *zoneReader) forget(pool types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.last, pool)
 }
