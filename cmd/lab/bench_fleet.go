@@ -178,6 +178,19 @@ func (f *fleet) explain(job string, err error) error {
 	return fmt.Errorf("%w; %s is %s: %+v; Node %s says %q and runs:\n%s; its console: %q", err, job, status.Phase, status, vm, node, pods, f.bench.lab.Hypervisor().Console(vm))
 }
 
+// toldAfter is how long after a moment the pod of a job was first told that its VM goes, in seconds.
+func (f *fleet) toldAfter(job string, moment time.Time) float64 {
+	var told time.Time
+	f.trial.saw(func() {
+		for pod, a := range f.attempts {
+			if strings.HasPrefix(pod, job) && a.told.After(moment) && (told.IsZero() || a.told.Before(told)) {
+				told = a.told
+			}
+		}
+	})
+	return told.Sub(moment).Seconds()
+}
+
 // answered returns the time of the first checkpoint of a job that was seen after a moment.
 func (f *fleet) answered(ctx context.Context, job string, after time.Time) (seen time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fleetPatience)
@@ -237,6 +250,7 @@ func notices(row string, size, number int) func(context.Context, *trial) error {
 			if err != nil {
 				return err
 			}
+			t.note(row, "told", f.toldAfter(job, at))
 		}
 		return nil
 	}
@@ -280,6 +294,7 @@ func burst(row string, size int) func(context.Context, *trial) error {
 		}
 		t.note(row, "lists after", lists()-before)
 		for i := range size {
+			t.note(row, "told", f.toldAfter(f.jobOf(i), first))
 			if err := f.settled(ctx, f.jobOf(i)); err != nil {
 				return err
 			}

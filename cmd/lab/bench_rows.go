@@ -87,8 +87,8 @@ func recoveryRows() []row {
 // latencyRows have no counterpart: the first operator reads no notice.
 func latencyRows() []row {
 	latencies := func(key, jobs string) row {
-		return row{key, "one notice at a time, " + jobs + ": CheckpointBackup object / VM requested", "–", "reads no notice", []metric{
-			{name: "object", show: tail, than: never}, {name: "requested", show: tail, than: never},
+		return row{key, "one notice at a time, " + jobs + ": pod told / CheckpointBackup object / VM requested", "–", "reads no notice", []metric{
+			{name: "told", show: tail, than: never}, {name: "object", show: tail, than: never}, {name: "requested", show: tail, than: never},
 		}}
 	}
 	return []row{
@@ -96,8 +96,8 @@ func latencyRows() []row {
 		{"overlap", "a VM boots for 120 s and a checkpoint takes 180 s: notice → running from the image of that checkpoint", "–", "reads no notice", []metric{
 			{name: "running", show: spread, than: never},
 		}},
-		{"burst100", "100 jobs, one VM of each gets its notice in the same second: CheckpointBackup object / all train again", "–", "reads no notice", []metric{
-			{name: "object", show: tail, than: never}, {name: "all train", show: spread, than: never},
+		{"burst100", "100 jobs, one VM of each gets its notice in the same second: pods told / CheckpointBackup object / all train again", "–", "reads no notice", []metric{
+			{name: "told", show: tail, than: never}, {name: "object", show: tail, than: never}, {name: "all train", show: spread, than: never},
 		}},
 		{"burst100", "… lists of instances in the minute before / from then on", "–", "–", []metric{
 			{name: "lists before", show: count, than: never}, {name: "lists after", show: count, than: never},

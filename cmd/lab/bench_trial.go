@@ -35,6 +35,7 @@ type attempt struct {
 	replica, image, vm string
 	training           time.Time // when its containers ran first; zero: not yet
 	trains             bool      // now
+	told               time.Time // when the pod was seen to know that its VM goes; zero: it does not
 	progress           func() time.Duration
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -57,8 +58,13 @@ func (t *trial) sawPod(pod *corev1.Pod) {
 		if a.trains && a.training.IsZero() {
 			a.training = now
 		}
+		if a.told.IsZero() && slices.ContainsFunc(pod.Status.Conditions, isNotice) {
+			a.told = now
+		}
 	})
 }
+
+func isNotice(c corev1.PodCondition) bool { return c.Type == v1alpha1.ConditionPodPreempted }
 
 func (t *trial) sawBackup(b *agentBackup) {
 	now := time.Now()
