@@ -126,7 +126,7 @@ func TestDefaults(t *testing.T) {
 			"project": "acme-ml", "zone": "europe-west4-a", "machineType": "n1-standard-4",
 			"diskSizeGB": 100, "externalIP": true},
 		"minReplicas": 0, "maxReplicas": 10, "provisioningModel": "Spot", "preemptionNotice": "120s",
-		"maxRunDuration": "168h", "joinTimeout": "15m", "idleTimeout": "5m"}`)
+		"maxRunDuration": "168h", "joinTimeout": "15m", "idleTimeout": "5m", "fallbackAfter": "10m"}`)
 }
 
 func assertSpec(t *testing.T, object map[string]any, want string) {

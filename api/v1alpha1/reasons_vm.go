@@ -19,8 +19,9 @@ const (
 	ConditionVMsJoining = "VMsJoining"
 	// ConditionNoticeGiven is there, and False, while VMs are bought without the preemption notice that the spec asks for.
 	ConditionNoticeGiven = "NoticeGiven"
-	// ConditionFallbackAvailable is there, and False, while the spec asks for a fallback that this version lacks.
-	ConditionFallbackAvailable = "FallbackAvailable"
+	// ConditionSpotAvailable is there for SpotWithStandardFallback. It is False while no zone has spot VMs, or on-demand VMs
+	// still stand in for them.
+	ConditionSpotAvailable = "SpotAvailable"
 )
 
 // Reasons of a SpotInstanceVM's Ready condition. A False condition that keeps VMs from coming lends it its own reason
@@ -57,7 +58,9 @@ const (
 	ReasonStartsFail      = "StartsFail"      // VMsJoining
 	ReasonGPUsMissing     = "GPUsMissing"     // VMsJoining: Nodes are Ready without GPUs
 	ReasonNoticeRefused   = "NoticeRefused"   // NoticeGiven: GCE refuses scheduling.preemptionNoticeDuration
-	ReasonNotImplemented  = "NotImplemented"  // FallbackAvailable: SpotWithStandardFallback buys spot VMs only
+	ReasonSpotOnly        = "SpotOnly"        // SpotAvailable, True
+	ReasonSpotUnavailable = "SpotUnavailable" // SpotAvailable: waiting for fallbackAfter to pass
+	ReasonOnDemandInUse   = "OnDemandInUse"   // SpotAvailable: on-demand VMs stand in
 )
 
 // Reasons in status.provisionedInstances: why a VM is leaving or gone. Besides these it can be the kind of the failure
@@ -68,6 +71,7 @@ const (
 	VMLost         = "Lost"         // it is gone and nothing tells why
 	VMRunLimit     = "RunLimit"     // maxRunDuration is near
 	VMJoinTimeout  = "JoinTimeout"  // no Ready Node with its GPUs within joinTimeout
+	VMSpotIsBack   = "SpotIsBack"   // an on-demand VM whose work goes to a spot VM that is Ready
 	VMNodeNotReady = "NodeNotReady" // its Node was not Ready for joinTimeout
 	VMNotNeeded    = "NotNeeded"    // beyond what is wanted
 	VMPoolDeleted  = "PoolDeleted"  // the pool is being deleted

@@ -63,6 +63,10 @@ type SpotInstanceVMStatus struct {
 	// +optional
 	Zones []ZoneStatus `json:"zones,omitempty"`
 
+	// Since when no zone has had a spot VM for this pool. Only with SpotWithStandardFallback.
+	// +optional
+	SpotUnavailableSince *metav1.Time `json:"spotUnavailableSince,omitempty"`
+
 	// VMs that GCE preempted, ever.
 	// +optional
 	Preemptions int32 `json:"preemptions"`
@@ -159,7 +163,7 @@ type VMInstanceStatus struct {
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
 
-	// Why the VM is leaving or gone: Preempted, Stopped, Lost, RunLimit, JoinTimeout, NodeNotReady, NotNeeded,
+	// Why the VM is leaving or gone: Preempted, Stopped, Lost, RunLimit, SpotIsBack, JoinTimeout, NodeNotReady, NotNeeded,
 	// PoolDeleted, NameTaken, or the kind of failure of its insert, such as Stockout.
 	// +optional
 	Reason string `json:"reason,omitempty"`
@@ -181,4 +185,16 @@ type ZoneStatus struct {
 	// Why: Stockout, Unsupported or Quota, or what became of the last VM that was lost there before it was Ready.
 	// +optional
 	Reason string `json:"reason,omitempty"`
+
+	// What GCE said, such as which quota is used up and its limit.
+	// +optional
+	Message string `json:"message,omitempty"`
+
+	// No on-demand VM is asked of this zone before this time, where those stand in for spot VMs.
+	// +optional
+	StandardBlockedUntil *metav1.Time `json:"standardBlockedUntil,omitempty"`
+
+	// When GCE last had no place for a VM there, or took one back, within the last hour. Other zones are preferred.
+	// +optional
+	LastLossTime *metav1.Time `json:"lastLossTime,omitempty"`
 }

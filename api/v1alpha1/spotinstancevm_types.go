@@ -65,6 +65,15 @@ type SpotInstanceVMSpec struct {
 	// +optional
 	ProvisioningModel ProvisioningModel `json:"provisioningModel,omitempty"`
 
+	// With SpotWithStandardFallback: how long no zone must have had spot VMs before on-demand VMs stand in for them. As soon as
+	// a spot VM is Ready again, its work moves back.
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]+)?h|[0-9]{1,8}([.][0-9]+)?(m|s|ms))+$') && duration(self) >= duration('1m')",message="fallbackAfter must be a duration of at least 1m, such as 10m"
+	// +optional
+	FallbackAfter *metav1.Duration `json:"fallbackAfter,omitempty"`
+
 	// Notice asked of GCE before it preempts a VM: 120s, or 0s for GCE's plain 30 s shutdown.
 	// +kubebuilder:default="120s"
 	// +kubebuilder:validation:Type=string
@@ -136,7 +145,8 @@ type GCPConfig struct {
 	// +kubebuilder:validation:MaxLength=63
 	Zone string `json:"zone"`
 
-	// Further zones, of any region, tried in this order when the ones before them have no capacity.
+	// Further zones, of any region. A VM goes where capacity was not short lately, then where the fewest replicas of its job
+	// and the fewest VMs of the pool are; the order decides between equals.
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.all(z, z.matches('^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+$'))",message="zones must be names of GCE zones, such as us-central1-b"
@@ -210,7 +220,7 @@ const (
 	ProvisioningSpot ProvisioningModel = "Spot"
 	// ProvisioningStandard buys on-demand VMs only.
 	ProvisioningStandard ProvisioningModel = "Standard"
-	// ProvisioningSpotWithStandardFallback prefers spot VMs. This version buys spot VMs only and says so in a condition.
+	// ProvisioningSpotWithStandardFallback prefers spot VMs, and buys on-demand VMs while no zone has them.
 	ProvisioningSpotWithStandardFallback ProvisioningModel = "SpotWithStandardFallback"
 )
 

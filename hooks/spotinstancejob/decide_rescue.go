@@ -67,8 +67,8 @@ func (s *survey) whyThisOne(of slot, from attempt, name string) string {
 	if measured := s.measured(); measured > 0 {
 		why = fmt.Sprintf("one takes %s", measured)
 	}
-	if lost := of.newest.vm; !lost.stops.IsZero() {
-		why += fmt.Sprintf("; GCE gave notice of %s", lost.notice)
+	if lost := of.newest; !lost.vm.stops.IsZero() && lost.pod != nil && !lost.pod.noticed.IsZero() {
+		why += fmt.Sprintf("; GCE gave notice of %s", lost.vm.notice)
 	}
 	return fmt.Sprintf(", and waits for %s checkpoint %s (%s)", whose, name, why)
 }

@@ -99,6 +99,9 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		if instance.PreemptionNotice != nil {
 			entry.notice = instance.PreemptionNotice.Duration
 		}
+		if instance.State == v1alpha1.InstanceStopping {
+			entry.stops = leavesAt(instance.Reason, entry.since)
+		}
 		facts.vms[instance.Name] = entry
 	}
 	return facts
@@ -128,10 +131,24 @@ func (v vm) heard(pod *podFacts, hasGPUs bool) vm {
 	if pod.noticedFor == v1alpha1.ReasonMaintenance {
 		v.notice = hostNotice(hasGPUs)
 	}
+	v.stops = time.Time{}
 	if pod.noticedFor != v1alpha1.ReasonLateNotice {
 		v.stops = pod.noticed.Add(v.notice)
 	}
 	return v
+}
+
+// leavesAt is until when a VM that its pool leaves by itself runs at least; zero for one that was taken from it. A pool leaves
+// a VM 15 to 20 minutes before its run limit, and one that a spot VM replaces when nothing runs there any more.
+func leavesAt(reason string, since time.Time) time.Time {
+	switch reason {
+	case v1alpha1.VMRunLimit:
+		return since.Add(15 * time.Minute)
+	case v1alpha1.VMSpotIsBack:
+		return since.Add(24 * time.Hour)
+	default:
+		return time.Time{}
+	}
 }
 
 // hostNotice is how long before it stops a VM GCE tells that the host will be maintained; see

@@ -69,7 +69,7 @@ func (a actor) do(ctx context.Context, op operation) outcome {
 }
 
 func (a actor) insert(ctx context.Context, op operation) (gce.Operation, error) {
-	vm := vmRequest{name: op.vm, zone: op.zone, specHash: a.specHash}
+	vm := vmRequest{name: op.vm, zone: op.zone, model: op.model, specHash: a.specHash}
 	script, err := bootstrapOf(a.observed.id, a.observed.settings, vm, a.access.join).Script()
 	if err != nil {
 		return gce.Operation{}, gce.Refused("insert "+op.vm, err)

@@ -127,5 +127,5 @@ func fieldOf(message string) string {
 
 // probe is the VM that this spec asks for, with a name that does not matter.
 func probe(id identity, s settings) gce.InstanceSpec {
-	return instanceSpec(id, s, vmRequest{name: id.vmName(0), zone: s.zones[0]})
+	return instanceSpec(id, s, vmRequest{name: id.vmName(0), zone: s.zones[0], model: s.model})
 }

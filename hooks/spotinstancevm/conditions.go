@@ -28,8 +28,7 @@ func conditionsOf(before []metav1.Condition, o observed, d decision) []metav1.Co
 			"GCE refuses scheduling.preemptionNoticeDuration here, so VMs are bought without a notice and are seen preempted when they stop: set spec.preemptionNotice to 0s if that is to stay"))
 	}
 	if o.settings.fallback {
-		now = append(now, condition(v1alpha1.ConditionFallbackAvailable, false, v1alpha1.ReasonNotImplemented,
-			"spec.provisioningModel: SpotWithStandardFallback buys spot VMs only in this version: use Standard for on-demand VMs"))
+		now = append(now, spotCondition(o, d))
 	}
 	now = append([]metav1.Condition{readyCondition(o, d, now)}, now...)
 	kept := slices.DeleteFunc(slices.Clone(before), func(c metav1.Condition) bool {
@@ -130,11 +129,15 @@ func capacityCondition(d decision) metav1.Condition {
 	var blocked []string
 	open := false
 	for _, z := range d.zones {
-		if z.blockedUntil.IsZero() {
+		if z.until.IsZero() {
 			open = open || z.read
 			continue
 		}
-		blocked = append(blocked, z.name+" ("+z.reason+")")
+		why := z.reason
+		if z.message != "" {
+			why += ": " + z.message
+		}
+		blocked = append(blocked, z.name+" ("+why+")")
 	}
 	if d.missing > 0 && !open && len(blocked) > 0 {
 		return condition(v1alpha1.ConditionCapacityAvailable, false, v1alpha1.ReasonZonesExhausted,

@@ -9,7 +9,8 @@ import (
 // decision is what decide makes of the facts: data only. act runs its operations, render turns the rest into status.
 type decision struct {
 	machines    []machine
-	zones       []zone // of the spec
+	zones       []zone    // of the spec
+	dry         time.Time // since when no zone has spot VMs; zero: they have
 	operations  []operation
 	desired     int
 	missing     int // VMs wanted that are neither there nor on their way
@@ -40,6 +41,7 @@ type operation struct {
 	verb      verb
 	vm        string
 	zone      string
+	model     string  // of insertVM
 	requestID string  // of insertVM and deleteVM
 	node      nodeRef // of the others
 }
@@ -66,8 +68,10 @@ func decide(o observed) decision {
 	}
 	d.starts = startsOf(o, d.machines)
 	d.refusal = d.starts.refusal()
-	d.zones = blockZones(o, d.machines)
+	d.zones = zonesNow(o, d.machines)
 	if !o.finalizing {
+		d.dry = drySince(o, d)
+		goBack(o, &d)
 		shrink(o, &d)
 		cancel(o, &d)
 		grow(o, &d)

@@ -1,7 +1,10 @@
 package spotinstancevm
 
 import (
+	"slices"
+
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
 
 // cancel drops the plans that must not be carried out any more. Nothing was sent for them, or if the sender was killed,
@@ -9,7 +12,7 @@ import (
 func cancel(o observed, d *decision) {
 	for i := range d.machines {
 		m := &d.machines[i]
-		if m.state == v1alpha1.InstancePlanned && m.presence == absent && (!m.idleSince.IsZero() || len(o.problems) > 0 || !isOpen(o, d.zones, m.zone)) {
+		if m.state == v1alpha1.InstancePlanned && m.presence == absent && (!m.idleSince.IsZero() || len(o.problems) > 0 || !isAskable(o, d.zones, *m)) {
 			m.state, m.since, m.reason = v1alpha1.InstanceGone, o.now, v1alpha1.VMNotNeeded
 		}
 	}
@@ -18,21 +21,40 @@ func cancel(o observed, d *decision) {
 // grow writes down the VMs to insert. They are sent once a sync has read them back from status.
 func grow(o observed, d *decision) {
 	d.missing = max(0, d.desired-supply(o, d.machines))
-	zone, found := openZone(o, d.zones)
-	if len(o.problems) > 0 || !found {
+	if len(o.problems) > 0 {
 		return
 	}
-	n := min(d.missing, d.starts.allowed(o, d.machines), maxMutations-planned(d.machines))
-	for range n {
-		ordinal := highest(o, d.machines) + 1
-		name := o.id.vmName(ordinal)
-		d.machines = append(d.machines, machine{
-			name: name, ordinal: ordinal, zone: zone, gpus: o.settings.gpus,
-			state: v1alpha1.InstancePlanned, since: o.now, presence: absent,
-			requestID: o.id.insertID(name, zone), seen: seen{model: o.settings.model},
-		})
+	p := placementNow(o, d.machines)
+	for range min(d.missing, d.starts.allowed(o, d.machines), maxMutations-planned(d.machines)) {
+		if !d.plan(o, &p, modelsNow(o, *d)...) {
+			return
+		}
 		d.missing--
 	}
+	if triesSpotAgain(o, *d) {
+		d.plan(o, &p, gce.ModelSpot)
+	}
+}
+
+// plan writes down one VM, of the first model that a zone may be asked for. It is false if there is none.
+func (d *decision) plan(o observed, p *placement, models ...string) bool {
+	for _, model := range models {
+		if zone, found := p.take(o, d.zones, model); found {
+			d.planIn(o, zone, model)
+			return true
+		}
+	}
+	return false
+}
+
+func (d *decision) planIn(o observed, zone, model string) {
+	ordinal := highest(o, d.machines) + 1
+	name := o.id.vmName(ordinal)
+	d.machines = append(d.machines, machine{
+		name: name, ordinal: ordinal, zone: zone, gpus: o.settings.gpus,
+		state: v1alpha1.InstancePlanned, since: o.now, presence: absent,
+		requestID: o.id.insertID(name, zone), seen: seen{model: model},
+	})
 }
 
 // highest is the highest ordinal ever used, as far as anything remembers. No name is used twice.
@@ -54,21 +76,7 @@ func planned(machines []machine) int {
 	return n
 }
 
-// openZone is the first zone of the spec that can be read and is not blocked.
-func openZone(o observed, zones []zone) (string, bool) {
-	for _, z := range zones {
-		if isOpen(o, zones, z.name) {
-			return z.name, true
-		}
-	}
-	return "", false
-}
-
-func isOpen(o observed, zones []zone, name string) bool {
-	for _, z := range zones {
-		if z.name == name {
-			return z.wanted && z.read && !o.now.Before(z.blockedUntil)
-		}
-	}
-	return false
+// isAskable tells whether a plan for a VM may still be carried out.
+func isAskable(o observed, zones []zone, m machine) bool {
+	return slices.ContainsFunc(zones, func(z zone) bool { return z.name == m.zone && isOpen(o, z, m.model(o)) })
 }

@@ -25,7 +25,7 @@ func operationsFor(o observed, d decision) []operation {
 
 // insertOf sends an insert that was written down by an earlier sync.
 func insertOf(o observed, m machine) (operation, bool) {
-	op := operation{verb: insertVM, vm: m.name, zone: m.zone, requestID: m.requestID}
+	op := operation{verb: insertVM, vm: m.name, zone: m.zone, model: m.model(o), requestID: m.requestID}
 	return op, m.state == v1alpha1.InstancePlanned && m.recorded && m.presence == absent && !o.finalizing
 }
 

@@ -26,18 +26,18 @@ func resyncAfter(o observed, d decision) time.Duration {
 		after = min(after, resyncWatched)
 	}
 	for _, z := range o.zones {
-		after = sooner(after, o.now, z.blockedUntil)
+		after = sooner(after, o.now, z.until)
 		if !z.read {
 			after = min(after, resyncWatched)
 		}
 	}
 	for _, z := range d.zones {
-		after = sooner(after, o.now, z.blockedUntil)
+		after = sooner(after, o.now, z.until, z.standardUntil)
 	}
 	if len(d.operations) > maxMutations {
 		after = resyncNow
 	}
-	return sooner(after, o.now, d.starts.until())
+	return sooner(after, o.now, d.starts.until(), fallsBackAt(o, d))
 }
 
 func resyncOf(m machine) time.Duration {

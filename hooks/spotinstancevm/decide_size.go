@@ -14,13 +14,13 @@ const keepEnded = 30 * time.Second
 // unreadGrace is how long a VM that cannot be read and whose Node is not Ready still counts.
 const unreadGrace = time.Minute
 
-// wanted is how many VMs the pool should have.
+// wanted is how many VMs the pool should have, besides the Nodes that the user gave it.
 func wanted(o observed) int {
 	n := o.demand
 	if o.settings.fixed != nil {
 		n = *o.settings.fixed
 	}
-	return min(max(n, o.settings.minimum), o.settings.maximum)
+	return min(max(n-len(o.lent), 0, o.settings.minimum), o.settings.maximum)
 }
 
 // isSupply tells whether a VM serves the demand, or is about to.
@@ -50,10 +50,10 @@ func supply(o observed, machines []machine) int {
 func shrink(o observed, d *decision) {
 	spare := map[string]bool{}
 	for _, i := range idlest(o, d.machines) {
-		if supply(o, d.machines)-len(spare) <= d.desired {
-			break
+		m := d.machines[i]
+		if supply(o, d.machines)-len(spare) > d.desired+trials(o, *d, m) {
+			spare[m.name] = true
 		}
-		spare[d.machines[i].name] = true
 	}
 	for i := range d.machines {
 		m := &d.machines[i]
@@ -86,7 +86,7 @@ func (m *machine) leave(o observed) {
 	}
 }
 
-// idlest is the indices of all VMs that could go, the least useful first: not started, of an old spec, not Ready yet,
+// idlest is the indices of all VMs that could go, the least useful first: not started, on demand in place of spot, of an old spec, not Ready yet,
 // idle the longest, youngest.
 func idlest(o observed, machines []machine) []int {
 	var indices []int
@@ -100,6 +100,8 @@ func idlest(o observed, machines []machine) []int {
 		switch {
 		case isPlanned(a) != isPlanned(b):
 			return isPlanned(a)
+		case isStandIn(o, a) != isStandIn(o, b):
+			return isStandIn(o, a)
 		case a.oldSpec != b.oldSpec:
 			return a.oldSpec
 		case isReady(a) != isReady(b):

@@ -81,6 +81,8 @@ func presentState(o observed, m machine) (v1alpha1.InstanceState, string) {
 		return v1alpha1.InstanceStopping, v1alpha1.VMPreempted
 	case isNearRunLimit(o, m):
 		return v1alpha1.InstanceStopping, v1alpha1.VMRunLimit
+	case m.state == v1alpha1.InstanceStopping && m.reason == v1alpha1.VMSpotIsBack:
+		return m.state, m.reason
 	case m.nodeReady():
 		return v1alpha1.InstanceReady, ""
 	case m.joined:

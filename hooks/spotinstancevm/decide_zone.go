@@ -1,6 +1,9 @@
 package spotinstancevm
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -10,47 +13,122 @@ import (
 // How long a zone is not asked again after a definitive failure there.
 const (
 	blockStockout    = 3 * time.Minute // also a VM lost before it was Ready
-	blockQuota       = 5 * time.Minute // all zones of the region
+	blockQuota       = 5 * time.Minute // all zones of the region, or of the project
 	blockUnsupported = time.Hour
 )
 
-// blockZones are the zones of the spec, blocked as status remembers and as the VMs that failed there say. The time
+// rememberLoss is how long a zone that lost a VM, or had none, comes after the others.
+const rememberLoss = time.Hour
+
+// quotaAllRegions is the quota that all regions share.
+const quotaAllRegions = "GPUS_ALL_REGIONS"
+
+// zonesNow are the zones of the spec, as healthy as status remembers them and as the VMs that failed there say. A block
 // counts from the failure, so that seeing it again does not prolong it.
-func blockZones(o observed, machines []machine) []zone {
+func zonesNow(o observed, machines []machine) []zone {
 	var zones []zone
 	for _, z := range o.zones {
 		if !z.wanted {
 			continue
 		}
 		if o.edited || o.finalizing {
-			z.blockedUntil = time.Time{}
+			z.block, z.standardUntil = block{}, time.Time{}
 		}
-		for _, m := range machines {
-			if until, blocks := blockOf(m, z.name); blocks && until.After(z.blockedUntil) {
-				z.blockedUntil, z.reason = until, m.reason
-			}
+		for _, m := range slices.Concat(machines, o.forgotten) {
+			z.hear(o, m)
 		}
-		if !o.now.Before(z.blockedUntil) {
-			z.blockedUntil, z.reason = time.Time{}, ""
-		}
+		z.forget(o.now)
 		zones = append(zones, z)
 	}
 	return zones
 }
 
-// blockOf is until when what became of m speaks against a zone.
-func blockOf(m machine, zone string) (time.Time, bool) {
-	if m.joined || !isEnding(m.state) {
-		return time.Time{}, false
+// hear notes what became of a VM, if it says something of the zone.
+func (z *zone) hear(o observed, m machine) {
+	if !isEnding(m.state) {
+		return
 	}
+	if m.zone == z.name && wasShort(o, m) {
+		z.lastLoss = later(z.lastLoss, m.since)
+	}
+	if m.insert != nil && m.insert.Error != nil && o.now.Before(m.since.Add(blockStockout)) {
+		z.hinted = z.hinted || slices.Contains(m.insert.Error.ZonesAvailable, z.name)
+	}
+	b, blocks := blockOf(m, z.name)
+	switch {
+	case !blocks:
+	case isStandIn(o, m):
+		z.standardUntil = later(z.standardUntil, b.until)
+	case b.until.After(z.until):
+		z.block = b
+	}
+}
+
+// forget drops what is over.
+func (z *zone) forget(now time.Time) {
+	if !now.Before(z.until) {
+		z.block = block{}
+	}
+	if !now.Before(z.standardUntil) {
+		z.standardUntil = time.Time{}
+	}
+	if now.Sub(z.lastLoss) >= rememberLoss {
+		z.lastLoss = time.Time{}
+	}
+	z.hinted = z.hinted && z.until.IsZero()
+}
+
+// wasShort tells whether GCE had no place for a VM, or none any more. A spot VM that stops and nothing tells why yet is
+// being preempted, most likely.
+func wasShort(o observed, m machine) bool {
+	switch m.reason {
+	case v1alpha1.VMPreempted, string(gce.Stockout), v1alpha1.VMLost:
+		return true
+	case "":
+		return m.model(o) == gce.ModelSpot
+	}
+	return false
+}
+
+// blockOf is what the end of m says against a zone.
+func blockOf(m machine, zone string) (block, bool) {
+	if m.joined {
+		return block{}, false
+	}
+	b := block{reason: m.reason}
+	here := m.zone == zone
 	switch m.reason {
 	case string(gce.Quota):
-		return m.since.Add(blockQuota), regionOf(m.zone) == regionOf(zone)
+		b.until, b.message = m.since.Add(blockQuota), quotaText(m)
+		here = regionOf(m.zone) == regionOf(zone) || strings.Contains(strings.ToUpper(quotaMetric(m)), quotaAllRegions)
 	case string(gce.Unsupported):
-		return m.since.Add(blockUnsupported), m.zone == zone
+		b.until = m.since.Add(blockUnsupported)
 	case string(gce.Stockout), v1alpha1.VMPreempted, v1alpha1.VMLost:
-		return m.since.Add(blockStockout), m.zone == zone
+		b.until = m.since.Add(blockStockout)
 	default:
-		return time.Time{}, false
+		here = false
+	}
+	return b, here
+}
+
+func quotaMetric(m machine) string {
+	if m.insert == nil || m.insert.Error == nil {
+		return ""
+	}
+	return m.insert.Error.QuotaMetric
+}
+
+// quotaText names the quota that is used up: as GCE does, if it does.
+func quotaText(m machine) string {
+	metric := quotaMetric(m)
+	switch {
+	case metric != "" && m.insert.Error.QuotaLimit != "":
+		return fmt.Sprintf("quota %s with its limit of %s is used up", metric, m.insert.Error.QuotaLimit)
+	case metric != "":
+		return "quota " + metric + " is used up"
+	case m.insert != nil && m.insert.Error != nil:
+		return m.insert.Error.Message
+	default:
+		return ""
 	}
 }

@@ -27,7 +27,10 @@ type observed struct {
 	edited     bool // the spec has changed since status was written
 
 	demand     int       // replicas of training jobs that want a VM
+	wants      []want    // one for each, by job and replica
 	machines   []machine // by ordinal
+	forgotten  []machine // whose end the zones' operations tell, and status does not
+	lent       []node    // that the user gave to the pool, and that serve: they are never touched
 	strays     []node    // Nodes of the pool without a machine
 	zones      []zone    // those of the spec first, in their order; then all others that may hold a VM
 	highest    int       // the highest ordinal seen anywhere; -1 for none
@@ -36,6 +39,7 @@ type observed struct {
 	silent     bool      // GCE refused the preemption notice lately: VMs are bought without
 	hopeless   bool      // the cloud cannot be asked with any credentials at hand, and will not be
 	counted    int32     // preemptions so far, as status has it
+	dry        time.Time // since when no zone had spot VMs, as status has it; zero: they have
 }
 
 // machine is one VM of the pool: what status remembers of it, and what was read of it now.
@@ -100,12 +104,23 @@ type node struct {
 
 // zone is one zone where VMs of the pool are or may be.
 type zone struct {
-	name         string
-	wanted       bool // the spec names it
-	read         bool // its VMs, and its operations if they matter, are known completely
-	failure      error
-	blockedUntil time.Time // as status remembers it
-	reason       string
+	name    string
+	wanted  bool // the spec names it
+	read    bool // its VMs, and its operations if they matter, are known completely
+	failure error
+
+	// What status remembers, and then what is so now.
+	block
+	standardUntil time.Time // no on-demand VM is asked of it before, where those stand in for spot VMs
+	lastLoss      time.Time // GCE had no place there for a VM, or none any more; zero: not lately
+	hinted        bool      // GCE has told, with a refusal elsewhere, that it has VMs there
+}
+
+// block keeps VMs from being asked of a zone.
+type block struct {
+	until   time.Time // zero: nothing does
+	reason  string
+	message string // what GCE said of it that is worth telling
 }
 
 // problem keeps VMs from being created until the user does something.

@@ -37,6 +37,7 @@ type Hook struct {
 	secrets    *secretReader
 	signatures *signatureReader
 	memory     *memory
+	throttle   *throttle
 	together   func([]func())
 }
 
@@ -51,6 +52,7 @@ func New(c Config) *Hook {
 		secrets:    newSecretReader(c.Now, c.Kube),
 		signatures: newSignatureReader(c.Now, c.Kube),
 		memory:     newMemory(),
+		throttle:   newThrottle(c.Now),
 		together:   c.Together,
 	}
 }

@@ -31,7 +31,7 @@ func TestPoolLives(t *testing.T) {
 	require.Len(t, w.gce.Instances(), 2, "idleTimeout has not passed")
 	w.run(2 * time.Minute)
 	require.Empty(t, w.gce.Instances())
-	require.Empty(t, w.kube.listNodes())
+	require.Empty(t, w.kube.nodesOf(w.pool))
 	require.Equal(t, v1alpha1.PoolIdle, w.pool.Status.Phase)
 	w.settled()
 }
@@ -70,7 +70,7 @@ func TestFinalize(t *testing.T) {
 	w.run(time.Minute)
 	require.Empty(t, w.gce.Instances())
 	require.Empty(t, w.gce.OperationsInFlight())
-	require.Empty(t, w.kube.listNodes())
+	require.Empty(t, w.kube.nodesOf(w.pool))
 	require.True(t, w.sync().Finalized)
 }
 

@@ -15,6 +15,7 @@ import (
 type vmRequest struct {
 	name          string
 	zone          string
+	model         string // gce.ModelSpot or gce.ModelStandard
 	specHash      string
 	startupScript string
 }
@@ -38,9 +39,11 @@ func instanceSpec(id identity, s settings, vm vmRequest) gce.InstanceSpec {
 		Network:           s.network,
 		Subnetwork:        s.subnetwork,
 		ExternalIP:        s.externalIP,
-		ProvisioningModel: s.model,
-		PreemptionNotice:  s.notice,
+		ProvisioningModel: vm.model,
 		MaxRunDuration:    s.maxRunDuration,
+	}
+	if vm.model == gce.ModelSpot {
+		spec.PreemptionNotice = s.notice
 	}
 	if s.accelerator != "" {
 		spec.Accelerator, spec.AcceleratorCount = s.accelerator, int32(s.gpus)
@@ -59,7 +62,7 @@ func bootstrapOf(id identity, s settings, vm vmRequest, join bootstrap.Join) boo
 	labels[corev1.LabelTopologyRegion] = regionOf(vm.zone)
 	labels[corev1.LabelTopologyZone] = vm.zone
 	labels[corev1.LabelInstanceTypeStable] = s.machineType
-	if s.model == gce.ModelSpot && s.notice > 0 {
+	if vm.model == gce.ModelSpot && s.notice > 0 {
 		labels[v1alpha1.LabelNotice] = strconv.Itoa(int(s.notice.Seconds()))
 	}
 	return bootstrap.VM{

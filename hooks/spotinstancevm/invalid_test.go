@@ -206,12 +206,3 @@ func TestRefusalIsTriedAgainAndForgotten(t *testing.T) {
 	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
 	require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionCredentialsValid).Status)
 }
-
-func TestFallbackIsNamedAndNotTaken(t *testing.T) {
-	w := newWorld(t, fixed(1), func(p *v1alpha1.SpotInstanceVM) {
-		p.Spec.ProvisioningModel = v1alpha1.ProvisioningSpotWithStandardFallback
-	})
-	w.run(20 * time.Second)
-	require.Equal(t, gce.ModelSpot, w.gce.Instances()[0].ProvisioningModel)
-	require.Equal(t, v1alpha1.ReasonNotImplemented, w.condition(v1alpha1.ConditionFallbackAvailable).Reason)
-}

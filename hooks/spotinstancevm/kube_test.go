@@ -1,6 +1,7 @@
 package spotinstancevm_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -26,6 +27,7 @@ type fakeKube struct {
 	noInfo  bool     // there is no cluster-info
 	down    bool     // Secrets cannot be read
 	guarded bool     // a disruption budget holds all pods
+	watched bool     // a node agent runs on each VM
 	nodes   map[string]*corev1.Node
 	pods    []corev1.Pod
 	evicted []string
@@ -144,7 +146,7 @@ func (k *fakeKube) join(pool v1alpha1.SpotInstanceVM, vm gcefake.VM) {
 	k.made++
 	k.nodes[vm.Name] = &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: vm.Name, UID: types.UID(fmt.Sprintf("node-%d", k.made)), Labels: map[string]string{
-			v1alpha1.LabelPool:    v1alpha1.PoolID(pool.Namespace, pool.Name),
+			v1alpha1.LabelPool:    cmp.Or(vm.Labels["spot-training-pool"], v1alpha1.PoolID(pool.Namespace, pool.Name)),
 			v1alpha1.LabelPoolUID: vm.Labels["spot-training-pool-uid"],
 		}},
 		Spec: corev1.NodeSpec{ProviderID: fmt.Sprintf("gce://%s/%s/%s", vm.Project, vm.Zone, vm.Name)},
@@ -152,6 +154,10 @@ func (k *fakeKube) join(pool v1alpha1.SpotInstanceVM, vm gcefake.VM) {
 			Conditions:  []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
 			Allocatable: corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("1")},
 		},
+	}
+	if k.watched {
+		conditions := &k.nodes[vm.Name].Status.Conditions
+		*conditions = append(*conditions, corev1.NodeCondition{Type: v1alpha1.ConditionSpotPreempted, Status: corev1.ConditionFalse})
 	}
 }
 
@@ -166,12 +172,15 @@ func (k *fakeKube) setReady(name string, ready bool) {
 	}
 }
 
-func (k *fakeKube) listNodes() []corev1.Node {
+// nodesOf are the Nodes with the pool's label.
+func (k *fakeKube) nodesOf(pool v1alpha1.SpotInstanceVM) []corev1.Node {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var all []corev1.Node
 	for _, name := range slices.Sorted(maps.Keys(k.nodes)) {
-		all = append(all, *k.nodes[name].DeepCopy())
+		if k.nodes[name].Labels[v1alpha1.LabelPool] == v1alpha1.PoolID(pool.Namespace, pool.Name) {
+			all = append(all, *k.nodes[name].DeepCopy())
+		}
 	}
 	return all
 }

@@ -1,7 +1,9 @@
 package spotinstancevm
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -70,9 +72,11 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		generation: r.pool.Generation,
 		finalizing: r.finalizing,
 		edited:     r.pool.Status.ObservedGeneration != 0 && r.pool.Status.ObservedGeneration != r.pool.Generation,
-		demand:     demandOf(r),
+		wants:      wantsOf(r),
 		counted:    r.pool.Status.Preemptions,
+		dry:        timeOf(r.pool.Status.SpotUnavailableSince),
 	}
+	o.demand, o.lent = len(o.wants), lentTo(o, r)
 	o.problems = specProblems(o.id, r.pool, o.settings)
 	var join bootstrap.Join
 	var joinTroubles []problem
@@ -103,19 +107,30 @@ func (h *Hook) identityOf(pool *v1alpha1.SpotInstanceVM) identity {
 	return identity{cluster: h.cluster, project: pool.Spec.GCP.Project, namespace: pool.Namespace, name: pool.Name, uid: string(pool.UID)}
 }
 
-// demandOf is the number of replicas of training jobs that want a VM. The attempt of a replica that was lost or failed
-// stays listed until its successor exists, so each replica counts once and without gaps.
-func demandOf(r request) int {
+// wantsOf are the replicas of training jobs that want a VM. The attempt of a replica that was lost or failed stays listed
+// until its successor exists, so each replica counts once and without gaps.
+func wantsOf(r request) []want {
 	type replica struct{ job, replica string }
-	wanted := map[replica]bool{}
+	byReplica := map[replica]*want{}
 	for _, job := range r.jobs {
 		id := replica{job.Labels[v1alpha1.LabelJobUID], job.Labels[v1alpha1.LabelReplica]}
 		if id.job == "" || id.replica == "" || job.DeletionTimestamp != nil || isOver(job) && !r.endedWithVM(job) {
 			continue
 		}
-		wanted[id] = true
+		if byReplica[id] == nil {
+			byReplica[id] = &want{job: id.job}
+		}
+		if pod := r.podOf(job); pod != nil && pod.Spec.NodeName != "" {
+			byReplica[id].vms = append(byReplica[id].vms, pod.Spec.NodeName)
+		}
 	}
-	return len(wanted)
+	wants := make([]want, 0, len(byReplica))
+	for _, id := range slices.SortedFunc(maps.Keys(byReplica), func(a, b replica) int {
+		return cmp.Or(cmp.Compare(a.job, b.job), cmp.Compare(a.replica, b.replica))
+	}) {
+		wants = append(wants, *byReplica[id])
+	}
+	return wants
 }
 
 // isOver tells whether no attempt follows this one, if it ended by itself.

@@ -23,7 +23,7 @@ func (h *Hook) readLast(ctx context.Context, r request, o *observed, a *access) 
 			if trouble = refusedSweep(err, candidate); trouble == nil {
 				// One zone that does not answer makes the list over all of them fail. The others can be emptied.
 				a.account, a.cloud = candidate, cloud
-				return h.readZones(ctx, r, o, *a, true), nil
+				return h.readZones(ctx, r, o, *a, o.now.Add(-operationsForget)), nil
 			}
 		}
 		if first == nil {
@@ -75,7 +75,7 @@ func (h *Hook) readEverywhere(ctx context.Context, r request, o *observed, a acc
 			o.zones = append(o.zones, zone{name: instance.Zone})
 		}
 	}
-	listings := h.readZones(ctx, r, o, a, true)
+	listings := h.readZones(ctx, r, o, a, o.now.Add(-operationsForget))
 	for i := range o.zones {
 		z := &o.zones[i]
 		if gce.KindOf(z.failure) == gce.Invalid {

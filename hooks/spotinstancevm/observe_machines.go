@@ -3,6 +3,7 @@ package spotinstancevm
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,6 +31,7 @@ func assemble(o *observed, r request, listings map[string]listing) {
 			if ordinal, ours := o.id.ordinal(op.Target); ours {
 				o.highest = max(o.highest, ordinal)
 				takeOperation(machines, op, ordinal)
+				o.takeForgotten(machines, op)
 			}
 		}
 	}
@@ -148,6 +150,23 @@ func takeOperation(machines map[string]*machine, op gce.Operation, ordinal int) 
 	}
 }
 
+// takeForgotten notes what the end of a VM says of its zone that nobody knows of any more: status was lost, or an older one
+// was written over it.
+func (o *observed) takeForgotten(machines map[string]*machine, op gce.Operation) {
+	end := machine{zone: op.Zone, state: v1alpha1.InstanceGone, seen: seen{model: o.settings.model}}
+	switch {
+	case machines[op.Target] != nil || !op.Done:
+		return
+	case op.Type == "insert" && op.Error != nil:
+		end.reason, end.since, end.insert = failureReason(op.Error.Kind), second(op.EndTime), &op
+	case op.Type == "compute.instances.preempted":
+		end.reason, end.since, end.joined = v1alpha1.VMPreempted, second(op.InsertTime), true
+	default:
+		return
+	}
+	o.forgotten = append(o.forgotten, end)
+}
+
 // isOther tells whether an operation is about another VM of this name.
 func isOther(m machine, op gce.Operation) bool {
 	return m.seen.instanceID != "" && op.TargetID != "" && m.seen.instanceID != op.TargetID
@@ -204,6 +223,31 @@ func nodeOf(id identity, n corev1.Node) (node, bool) {
 		found.leaving = found.leaving || taint.Key == v1alpha1.TaintLeaving
 	}
 	return found, true
+}
+
+// lentTo are the Nodes that serve the pool and are not its VMs: the user has given them the pool's label. One that takes no
+// more pods serves the replica that is on it.
+func lentTo(o observed, r request) []node {
+	var lent []node
+	for _, n := range r.nodes {
+		_, bought := n.Labels[v1alpha1.LabelPoolUID]
+		if bought || n.DeletionTimestamp != nil {
+			continue
+		}
+		isInUse := slices.ContainsFunc(r.pods, func(p corev1.Pod) bool { return p.Spec.NodeName == n.Name && !hasEnded(p) })
+		gpus := n.Status.Allocatable[resourceGPU]
+		if isNodeReady(n) && gpus.Value() >= o.settings.gpus && (isInUse || !n.Spec.Unschedulable) {
+			lent = append(lent, node{name: n.Name, zone: n.Labels[corev1.LabelTopologyZone]})
+		}
+	}
+	slices.SortFunc(lent, func(a, b node) int { return strings.Compare(a.name, b.name) })
+	return lent
+}
+
+func isNodeReady(n corev1.Node) bool {
+	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 func takePods(o *observed, machines map[string]*machine, pods []corev1.Pod) {

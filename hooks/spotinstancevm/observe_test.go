@@ -90,7 +90,7 @@ func TestOnlyThePoolThatChangedAZoneReadsItAnew(t *testing.T) {
 	w.pool, other = other, w.pool
 	w.sync()
 	require.Equal(t, before, lists())
-	w.pool, other = other, w.pool
+	w.pool = other
 	w.sync()
 	require.Equal(t, before+1, lists())
 }

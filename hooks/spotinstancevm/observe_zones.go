@@ -26,7 +26,7 @@ func (h *Hook) readCloud(ctx context.Context, r request, o *observed, a *access)
 	}
 	var listings map[string]listing
 	before := *o
-	reads := []func(){func() { listings = h.readZones(ctx, r, o, *a, needsOperations(before, r.pool.Status)) }}
+	reads := []func(){func() { listings = h.readZones(ctx, r, o, *a, operationsFrom(before, r.pool.Status, due)) }}
 	if due {
 		reads = append(reads, func() { _, _ = h.sweep(ctx, r, before, a.cloud) })
 	}
@@ -45,11 +45,11 @@ func (h *Hook) connect(ctx context.Context, project string, a account) (gce.Clou
 			message: a.source + " cannot be used: " + err.Error() + ": name a Secret with a service account key in spec.gcpCredentialsSecretRef",
 		}
 	}
-	return cloud, nil
+	return h.throttle.over(cloud, project), nil
 }
 
-// readZones reads all zones in parallel and notes in o.zones which could be read.
-func (h *Hook) readZones(ctx context.Context, r request, o *observed, a access, operations bool) map[string]listing {
+// readZones reads all zones in parallel, with their operations since then, and notes in o.zones which could be read.
+func (h *Hook) readZones(ctx context.Context, r request, o *observed, a access, since time.Time) map[string]listing {
 	listings := map[string]listing{}
 	var mu sync.Mutex
 	var reads []func()
@@ -58,7 +58,7 @@ func (h *Hook) readZones(ctx context.Context, r request, o *observed, a access, 
 		reads = append(reads, func() {
 			at := place{account: a.account.hash(), project: o.id.project, zone: z.name}
 			by := reader{pool: r.pool.UID, news: newsOf(r.pool.Status, z.name)}
-			found, err := h.zones.read(ctx, a.cloud, at, by, operations)
+			found, err := h.zones.read(ctx, a.cloud, at, by, since)
 			mu.Lock()
 			defer mu.Unlock()
 			if z.read, z.failure = err == nil, err; err == nil {
@@ -110,7 +110,8 @@ func zonesToRead(o observed, r request, swept []string) []zone {
 		z := zone{name: name, wanted: wanted}
 		for _, status := range r.pool.Status.Zones {
 			if status.Zone == name {
-				z.blockedUntil, z.reason = timeOf(status.BlockedUntil), status.Reason
+				z.block = block{until: timeOf(status.BlockedUntil), reason: status.Reason, message: status.Message}
+				z.standardUntil, z.lastLoss = timeOf(status.StandardBlockedUntil), timeOf(status.LastLossTime)
 			}
 		}
 		zones = append(zones, z)
@@ -137,23 +138,48 @@ func zonesToRead(o observed, r request, swept []string) []zone {
 	return zones
 }
 
-// needsOperations tells whether the zones' operations matter: while the pool is not as it should be, and for an hour
-// after a VM has gone. Of a Ready VM they say nothing that its list does not.
-func needsOperations(o observed, status v1alpha1.SpotInstanceVMStatus) bool {
-	alive := 0
+// How far back operations are read.
+const (
+	operationsForget = time.Hour       // at most
+	operationsBefore = 2 * time.Minute // the news of them; clocks differ, and a Node is slower than GCE
+)
+
+// operationsFrom is since when the zones' operations matter; zero if they do not. They do while the pool is not as it should
+// be: of a Ready VM they say nothing that its list does not. Lists of operations are long where much happens, so no more of
+// them is read than since the oldest change that is under way, but for an hour when a VM is gone and nothing tells why, and
+// at each sweep.
+func operationsFrom(o observed, status v1alpha1.SpotInstanceVMStatus, swept bool) time.Time {
+	forget := o.now.Add(-operationsForget)
+	needed, alive := false, 0
+	from := o.now.Add(-operationsBefore)
 	for _, entry := range status.ProvisionedInstances {
-		switch entry.State {
-		case v1alpha1.InstanceReady:
+		since := timeOf(entry.Since)
+		switch {
+		case entry.State == v1alpha1.InstanceReady:
 			alive++
-		case v1alpha1.InstanceGone:
-			if o.now.Sub(timeOf(entry.Since)) < operationsSince {
-				return true
-			}
+		case entry.State == v1alpha1.InstanceGone && since.Before(forget):
+		case entry.State == v1alpha1.InstanceGone && entry.Reason == v1alpha1.VMLost:
+			needed, swept = true, true
+		case entry.State == v1alpha1.InstanceGone:
+			needed = true
 		default:
-			return true
+			needed, from = true, earlier(from, since.Add(-operationsBefore))
 		}
 	}
-	return o.edited || status.ObservedGeneration == 0 || alive != wanted(o)
+	switch {
+	case !needed && !o.edited && status.ObservedGeneration != 0 && alive == wanted(o):
+		return time.Time{}
+	case swept:
+		return forget.Truncate(time.Minute)
+	}
+	return later(from, forget).Truncate(time.Minute) // so that pools share lists
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // refusedReads is the condition of credentials that may not read, if that is why zones cannot be read.

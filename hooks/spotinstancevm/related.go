@@ -47,8 +47,9 @@ type (
 	relatedNode struct {
 		Metadata relatedMeta `json:"metadata"`
 		Spec     struct {
-			ProviderID string         `json:"providerID"`
-			Taints     []corev1.Taint `json:"taints"`
+			ProviderID    string         `json:"providerID"`
+			Unschedulable bool           `json:"unschedulable"`
+			Taints        []corev1.Taint `json:"taints"`
 		} `json:"spec"`
 		Status struct {
 			Conditions  []relatedCondition `json:"conditions"`
@@ -100,7 +101,7 @@ func (p relatedPod) object() corev1.Pod {
 
 func (n relatedNode) object() corev1.Node {
 	node := corev1.Node{ObjectMeta: n.Metadata.object()}
-	node.Spec.ProviderID, node.Spec.Taints = n.Spec.ProviderID, n.Spec.Taints
+	node.Spec.ProviderID, node.Spec.Unschedulable, node.Spec.Taints = n.Spec.ProviderID, n.Spec.Unschedulable, n.Spec.Taints
 	for _, c := range n.Status.Conditions {
 		node.Status.Conditions = append(node.Status.Conditions, corev1.NodeCondition{
 			Type: corev1.NodeConditionType(c.Type), Status: corev1.ConditionStatus(c.Status),

@@ -23,6 +23,8 @@ func render(pool *v1alpha1.SpotInstanceVM, o observed, d decision) webhook.Respo
 		DesiredReplicas:    int32(d.desired),
 		Preemptions:        d.preemptions,
 		ObservedGeneration: o.generation,
+
+		SpotUnavailableSince: stamp(d.dry),
 	}
 	if o.finalizing {
 		status.DesiredReplicas = 0
@@ -41,7 +43,10 @@ func render(pool *v1alpha1.SpotInstanceVM, o observed, d decision) webhook.Respo
 	}
 	status.Placement = placementOf(perZone)
 	for _, z := range d.zones {
-		status.Zones = append(status.Zones, v1alpha1.ZoneStatus{Zone: z.name, BlockedUntil: stamp(z.blockedUntil), Reason: z.reason})
+		status.Zones = append(status.Zones, v1alpha1.ZoneStatus{
+			Zone: z.name, BlockedUntil: stamp(z.until), Reason: z.reason, Message: z.message,
+			StandardBlockedUntil: stamp(z.standardUntil), LastLossTime: stamp(z.lastLoss),
+		})
 	}
 	return webhook.Response{
 		Status:             status,

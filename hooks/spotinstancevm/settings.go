@@ -25,7 +25,8 @@ type settings struct {
 	gpus           int64
 	accelerator    string // to attach; empty: none, or part of the machine type
 	model          string // gce.ModelSpot or gce.ModelStandard
-	fallback       bool   // asked for, not there yet
+	fallback       bool   // on-demand VMs stand in when there are no spot VMs
+	fallbackAfter  time.Duration
 	notice         time.Duration
 	maxRunDuration time.Duration
 	joinTimeout    time.Duration
@@ -47,6 +48,7 @@ const (
 	defaultMaxRunDuration = 7 * 24 * time.Hour
 	defaultJoinTimeout    = 15 * time.Minute
 	defaultIdleTimeout    = 5 * time.Minute
+	defaultFallbackAfter  = 10 * time.Minute
 )
 
 func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
@@ -60,6 +62,7 @@ func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
 		diskSizeGB:     int64(spec.GCP.DiskSizeGB),
 		model:          gce.ModelSpot,
 		fallback:       spec.ProvisioningModel == v1alpha1.ProvisioningSpotWithStandardFallback,
+		fallbackAfter:  durationOr(spec.FallbackAfter, defaultFallbackAfter),
 		maxRunDuration: durationOr(spec.MaxRunDuration, defaultMaxRunDuration),
 		joinTimeout:    durationOr(spec.JoinTimeout, defaultJoinTimeout),
 		idleTimeout:    durationOr(spec.IdleTimeout, defaultIdleTimeout),
@@ -108,7 +111,7 @@ func zonesOf(gcp v1alpha1.GCPConfig) []string {
 // specHash changes with whatever makes a new VM differ from an old one. Join data and sizes of the pool do not.
 func specHash(spec v1alpha1.SpotInstanceVMSpec) string {
 	spec.Replicas, spec.MinReplicas, spec.MaxReplicas = nil, nil, nil
-	spec.JoinTimeout, spec.IdleTimeout = nil, nil
+	spec.JoinTimeout, spec.IdleTimeout, spec.FallbackAfter = nil, nil, nil
 	spec.KubeadmJoinConfig, spec.GCPCredentialsSecretRef = nil, nil
 	spec.GCP.Zone, spec.GCP.Zones, spec.GCP.Region = "", nil, ""
 	text, err := json.Marshal(spec)

@@ -30,6 +30,7 @@ func settle(o observed, d decision, outcomes []outcome) decision {
 			d.refusal = &refusal{kind: refused.Kind, err: refused}
 		}
 	}
+	d.zones = zonesNow(o, d.machines)
 	d.resync = resyncAfter(o, d)
 	switch {
 	case slices.ContainsFunc(d.failures, isTrouble):
@@ -69,6 +70,9 @@ func (m *machine) settle(now time.Time, done outcome) bool {
 		return false
 	case done.verb == insertVM && kind != gce.Unavailable && kind != gce.RateLimited:
 		m.become(v1alpha1.InstanceGone, now, failureReason(kind))
+		if refused, ok := errors.AsType[*gce.Error](done.err); ok {
+			m.insert = &gce.Operation{Done: true, Error: refused}
+		}
 		return true
 	case done.verb == deleteVM && kind == "":
 		m.operation = done.begun.Name

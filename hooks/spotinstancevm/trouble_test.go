@@ -194,3 +194,47 @@ func TestNoticeThatGCERefusesIsDropped(t *testing.T) {
 		})
 	}
 }
+
+// Both pools ask for nothing while GCE says that their project makes too many calls, a little longer each time.
+func TestTooManyCalls(t *testing.T) {
+	w := ready(t, 1)
+	other := pool(func(p *v1alpha1.SpotInstanceVM) { p.Name, p.UID = "other", "bbbbbbbb-0000-0000-0000-000000000002" })
+	calls := func() (n int) {
+		for _, made := range w.gce.Calls() {
+			n += made
+		}
+		return n
+	}
+	before := calls()
+	relent := w.gce.When(gcefake.Call{}, gcefake.RateLimited(0))
+	for range 120 {
+		w.clock.Advance(time.Second)
+		w.sync()
+		w.pool, other = other, w.pool
+	}
+	require.Equal(t, 7, calls()-before, "after 0, 1, 3, 7, 15, 31 and 63 seconds")
+	w.pool = other
+	w.sync()
+	require.Equal(t, v1alpha1.ReasonZoneUnreachable, w.condition(v1alpha1.ConditionZonesReachable).Reason)
+	require.Contains(t, w.condition(v1alpha1.ConditionZonesReachable).Message, "RateLimited")
+
+	relent()
+	w.clock.Advance(time.Minute)
+	w.sync()
+	require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionZonesReachable).Status)
+	before = calls()
+	w.clock.Advance(3 * time.Second)
+	w.sync()
+	require.Greater(t, calls(), before, "as often as ever")
+}
+
+func TestGCESaysHowLongToWait(t *testing.T) {
+	w := newWorld(t, fixed(1))
+	w.sync()
+	w.gce.Once(gcefake.Call{Method: gcefake.Insert}, gcefake.RateLimited(30*time.Second))
+	w.run(29 * time.Second)
+	require.Equal(t, 1, w.inserts())
+	w.run(20 * time.Second)
+	require.Equal(t, 2, w.inserts(), "the same insert, once more")
+	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
+}

@@ -147,7 +147,7 @@ func (w *world) call(handler http.Handler, path string) (int, []byte) {
 	return w.send(handler, path, map[string]any{
 		"controller": map[string]any{}, "parent": w.pool, "children": map[string]any{}, "finalizing": path == "/finalize",
 		"related": map[string]any{
-			"Job.batch/v1": keyed(w.jobs), "Pod.v1": keyed(w.pods), "Node.v1": keyed(w.kube.listNodes()),
+			"Job.batch/v1": keyed(w.jobs), "Pod.v1": keyed(w.pods), "Node.v1": keyed(w.kube.nodesOf(w.pool)),
 		},
 	})
 }

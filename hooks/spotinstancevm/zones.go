@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	readTimeout     = 3 * time.Second // of one list
-	keepListing     = 2 * time.Second
-	operationsSince = time.Hour
+	readTimeout = 3 * time.Second // of one list
+	keepListing = 2 * time.Second
 )
 
 // place is one zone of one project as seen with one set of credentials.
@@ -28,10 +27,15 @@ type place struct {
 // listing is what one zone holds for this cluster, all pools together.
 type listing struct {
 	instances  []gce.Instance
-	operations []gce.Operation // of everybody, of the last hour
-	complete   bool            // operations were asked for
+	operations []gce.Operation // of everybody
+	since      time.Time       // of the operations; zero: they were not asked for
 	at         time.Time
 	follows    int // how many mutations were over when it was asked for
+}
+
+// tells whether the list has the operations since then, if they are asked for.
+func (l listing) tells(since time.Time) bool {
+	return since.IsZero() || !l.since.IsZero() && !l.since.After(since)
 }
 
 // zoneReader reads zones once for all pools that ask within two seconds. A pool that has changed something in a zone reads
@@ -60,18 +64,18 @@ func newZoneReader(now func() time.Time, cluster string) *zoneReader {
 	}
 }
 
-// read lists a zone, with its operations if asked for. Errors are those of gce.Cloud, or ctx's.
-func (r *zoneReader) read(ctx context.Context, cloud gce.Cloud, at place, by reader, operations bool) (listing, error) {
-	kept, changes, fresh := r.recall(at, by, operations)
+// read lists a zone, with its operations since then, or without them. Errors are those of gce.Cloud, or ctx's.
+func (r *zoneReader) read(ctx context.Context, cloud gce.Cloud, at place, by reader, since time.Time) (listing, error) {
+	kept, changes, fresh := r.recall(at, by, since)
 	if fresh {
 		return kept, nil
 	}
-	key := fmt.Sprintf("%v %d %t", at, changes, operations)
+	key := fmt.Sprintf("%v %d %d", at, changes, since.Unix())
 	flight := r.flights.DoChan(key, func() (any, error) {
 		// The flight serves several callers: none of them may end it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 		defer cancel()
-		return r.fetch(ctx, cloud, at, operations)
+		return r.fetch(ctx, cloud, at, since)
 	})
 	select {
 	case <-ctx.Done():
@@ -88,11 +92,11 @@ func (r *zoneReader) read(ctx context.Context, cloud gce.Cloud, at place, by rea
 }
 
 // fetch lists operations before instances: the VM of an insert that is done by then is in the list, or gone for good.
-func (r *zoneReader) fetch(ctx context.Context, cloud gce.Cloud, at place, operations bool) (listing, error) {
-	found := listing{complete: operations, at: r.now()}
+func (r *zoneReader) fetch(ctx context.Context, cloud gce.Cloud, at place, since time.Time) (listing, error) {
+	found := listing{since: since, at: r.now()}
 	var err error
-	if operations {
-		if found.operations, err = cloud.Operations(ctx, at.zone, found.at.Add(-operationsSince)); err != nil {
+	if !since.IsZero() {
+		if found.operations, err = cloud.Operations(ctx, at.zone, since); err != nil {
 			return listing{}, err
 		}
 	}
@@ -100,12 +104,12 @@ func (r *zoneReader) fetch(ctx context.Context, cloud gce.Cloud, at place, opera
 	return found, err
 }
 
-func (r *zoneReader) recall(at place, by reader, operations bool) (kept listing, changes int, fresh bool) {
+func (r *zoneReader) recall(at place, by reader, since time.Time) (kept listing, changes int, fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kept, found := r.kept[at]
 	isRecent := r.now().Sub(kept.at) < keepListing && !kept.at.Before(by.news.Add(time.Second))
-	fresh = found && isRecent && kept.follows >= r.last[by.pool][at] && (kept.complete || !operations)
+	fresh = found && isRecent && kept.follows >= r.last[by.pool][at] && kept.tells(since)
 	return kept, r.changes[at], fresh
 }
 

@@ -101,6 +101,8 @@ func (e *explorer) setUp() {
 			options["notice"] = "0s"
 		case 3:
 			options["max-run"] = pick(e, []string{"2h", "6h"})
+		case 4:
+			options["model"], options["fallback"] = "SpotWithStandardFallback", pick(e, []string{"1m", "10m"})
 		}
 		e.pools = append(e.pools, name)
 		e.do("pool", []string{name}, options)

@@ -171,9 +171,12 @@ func (l *Laws) judgeRescue(v *view) {
 }
 
 // isHopeful tells whether a checkpoint of the job has ever been so fast that one of this pod, which has its notice, would be
-// complete in time; and whether no other has trained for longer than the slowest took.
+// complete in time, or the pool leaves its VM by itself and waits; and whether no other has trained for longer than the slowest
+// took.
 func (l *Laws) isHopeful(v *view, pod string, most time.Duration) bool {
-	i := slices.IndexFunc(v.attempts, func(a seenAttempt) bool { return a.pod != nil && string(a.pod.UID) == pod && isToldPreempted(a.pod) })
+	i := slices.IndexFunc(v.attempts, func(a seenAttempt) bool {
+		return a.pod != nil && string(a.pod.UID) == pod && (isToldPreempted(a.pod) || a.isMoved)
+	})
 	if i < 0 {
 		return false
 	}
@@ -184,8 +187,11 @@ func (l *Laws) isHopeful(v *view, pod string, most time.Duration) bool {
 			fastest, slowest = min(fastest, took), max(slowest, took)
 		}
 	}
+	if v.attempts[i].trained(v.now)+slowest+rounding < most {
+		return false
+	}
 	g := l.world.Machines.nodes[v.attempts[i].pod.Spec.NodeName]
-	return fastest < math.MaxInt64 && g != nil && g.noticed && !g.late && v.now.Add(fastest).Before(g.stops) && v.attempts[i].trained(v.now)+slowest+rounding >= most
+	return v.attempts[i].isMoved || fastest < math.MaxInt64 && g != nil && g.noticed && !g.late && v.now.Add(fastest).Before(g.stops)
 }
 
 // survives tells whether an attempt trains on a VM that is well, and no younger one takes its place.

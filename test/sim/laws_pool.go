@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 )
 
@@ -123,7 +124,18 @@ func (l *Laws) sizeOf(pool *v1alpha1.SpotInstanceVM, jobs []*Record) int {
 	if pool.Spec.MaxReplicas != nil {
 		most = int(*pool.Spec.MaxReplicas)
 	}
-	return min(max(n, least), most)
+	return min(max(n, least), most) + trials(pool)
+}
+
+// trials is how many spot VMs a pool may try beyond that: one, while an on-demand VM stands in.
+func trials(pool *v1alpha1.SpotInstanceVM) int {
+	fallsBack := pool.Spec.ProvisioningModel == v1alpha1.ProvisioningSpotWithStandardFallback
+	if fallsBack && slices.ContainsFunc(pool.Status.ProvisionedInstances, func(entry v1alpha1.VMInstanceStatus) bool {
+		return entry.ProvisioningModel == gce.ModelStandard && serves(entry.State)
+	}) {
+		return 1
+	}
+	return 0
 }
 
 // endOf is when a Job ended so that no attempt follows it, or zero.

@@ -47,6 +47,8 @@ type seenAttempt struct {
 	*batchv1.Job
 	pod *corev1.Pod // nil: none
 	vm  v1alpha1.InstanceState
+
+	isMoved bool // its pool leaves the VM by itself
 }
 
 func (a seenAttempt) replica() string { return a.Labels[v1alpha1.LabelReplica] }
@@ -133,10 +135,10 @@ func (v *view) readShown(shown *cache) {
 	if pool := shown.get(Key{"SpotInstanceVM", v.job.Namespace, v.job.Spec.SpotInstanceVMRef.Name}); pool != nil {
 		v.namedPool = As[*v1alpha1.SpotInstanceVM](pool)
 	}
-	states := map[string]v1alpha1.InstanceState{}
+	vms := map[string]v1alpha1.VMInstanceStatus{}
 	if v.namedPool != nil {
 		for _, entry := range v.namedPool.Status.ProvisionedInstances {
-			states[entry.Name] = entry.State
+			vms[entry.Name] = entry
 		}
 	}
 	pods := map[string]*corev1.Pod{}
@@ -154,7 +156,9 @@ func (v *view) readShown(shown *cache) {
 		if owner := r.owner(); owner != nil && owner.UID == v.job.UID {
 			a := seenAttempt{Job: As[*batchv1.Job](r), pod: pods[string(r.Object.GetUID())]}
 			if a.pod != nil {
-				a.vm = states[a.pod.Spec.NodeName]
+				entry := vms[a.pod.Spec.NodeName]
+				a.vm = entry.State
+				a.isMoved = entry.State == v1alpha1.InstanceStopping && (entry.Reason == v1alpha1.VMRunLimit || entry.Reason == v1alpha1.VMSpotIsBack)
 			}
 			v.attempts = append(v.attempts, a)
 		}

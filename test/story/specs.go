@@ -14,7 +14,7 @@ import (
 )
 
 // PoolOf is the pool that `pool NAME` describes, with the API's defaults, which not every world sets: zones=a,b,
-// replicas, min, max, model, notice, max-run, join-timeout, idle.
+// replicas, min, max, model, fallback, notice, max-run, join-timeout, idle.
 func PoolOf(c Command, at Place) (*v1alpha1.SpotInstanceVM, error) {
 	o := &Options{Command: c}
 	var zones []string
@@ -34,7 +34,8 @@ func PoolOf(c Command, at Place) (*v1alpha1.SpotInstanceVM, error) {
 			MinReplicas: o.Number("min", 0), MaxReplicas: o.Number("max", 10),
 			ProvisioningModel: v1alpha1.ProvisioningModel(o.Text("model", "Spot")),
 			PreemptionNotice:  o.Duration("notice", 2*time.Minute), MaxRunDuration: o.Duration("max-run", 168*time.Hour),
-			JoinTimeout: o.Duration("join-timeout", 15*time.Minute), IdleTimeout: o.Duration("idle", 5*time.Minute),
+			FallbackAfter: o.Duration("fallback", 10*time.Minute),
+			JoinTimeout:   o.Duration("join-timeout", 15*time.Minute), IdleTimeout: o.Duration("idle", 5*time.Minute),
 		},
 	}
 	if _, given := c.Options["replicas"]; given {

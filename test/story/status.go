@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 )
 
@@ -95,7 +96,11 @@ func (v viewer) poolStatus(pool *v1alpha1.SpotInstanceVM) string {
 	states := map[string]int{}
 	for _, vm := range s.ProvisionedInstances {
 		if vm.State != v1alpha1.InstanceGone {
-			states[fmt.Sprintf("zone %s: %%d %s", v.Place().ShortZone(vm.Zone), vm.State)]++
+			state := string(vm.State)
+			if vm.ProvisioningModel == gce.ModelStandard {
+				state += " on demand"
+			}
+			states[fmt.Sprintf("zone %s: %%d %s", v.Place().ShortZone(vm.Zone), state)]++
 		}
 	}
 	for _, state := range slices.Sorted(maps.Keys(states)) {

@@ -15,5 +15,5 @@
 // networks, images, IAM, API quotas that refill, bulk inserts, suspend, maintenance or restart, no metadata
 // server (see VM.Noticed and Subscribe), and no memory across restarts; while it lives it forgets no operation
 // and no request id. Filters and field masks are understood as far as the client of package gce uses them. All
-// VMs of a zone share one capacity, whatever their type.
+// spot VMs of a zone share one capacity, whatever their type; on-demand VMs find room always.
 package gcefake

@@ -81,7 +81,7 @@ func New(c Config) *Fake {
 	}
 }
 
-// SetCapacity limits how many VMs fit into a zone from now on. VMs that exist stay. A negative number is unlimited.
+// SetCapacity limits how many spot VMs fit into a zone from now on. VMs that exist stay. A negative number is unlimited.
 func (f *Fake) SetCapacity(zone string, vms int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -53,6 +53,9 @@ func (f *Fake) parseListing(q url.Values) (l listing, err error) {
 
 // page is the JSON of the items that match, from the token on.
 func (l listing) page(items []any) (page []any, next string, err error) {
+	if len(l.terms) == 0 { // all match: those beyond the page need not be looked at
+		items = items[:min(l.from+l.size+1, len(items))]
+	}
 	var matching []any
 	for _, item := range items {
 		g, err := generic(item)

@@ -30,7 +30,7 @@ func (f *Fake) insert(o order, script Behaviour) (*operation, *gce.Error) {
 	if err := f.overQuota(o.spec); err != nil {
 		return nil, err
 	}
-	full := f.isFull(o.spec.Zone)
+	full := o.spec.ProvisioningModel == gce.ModelSpot && f.isFull(o.spec.Zone)
 	v := f.create(o.project, o.spec, o.action)
 	v.insert = f.begin("insert", v, o.requestID)
 	switch {
@@ -86,7 +86,7 @@ func (f *Fake) isFull(zone string) bool {
 func (f *Fake) used(zone string) int {
 	n := 0
 	for _, v := range f.vms {
-		if v.Zone == zone && v.Status != terminated {
+		if v.Zone == zone && v.ProvisioningModel == gce.ModelSpot && v.Status != terminated {
 			n++
 		}
 	}

@@ -14,6 +14,7 @@ advance 10m
 status pool pool
 ----
 Ready, 2 of 2 ready, 2 VMs requested so far, no preemption
-zone a: 2 Ready
+zone a: 1 Ready
+zone b: 1 Ready
 
 end

@@ -14,13 +14,13 @@ from the best checkpoint of that moment
 
 wait seen job-dropped:resnet/0.1
 order job-created:resnet/0.2 job-dropped:resnet/0.1
-order vm-gone:pool/2 vm-requested:pool/3 vm-running:zone-b
+order vm-gone:pool/2 vm-requested:pool/3
 wait pool pool desired=2 listed=2 ready=2 vms=2
 status pool pool
 ----
 Ready, 2 of 2 ready, 4 VMs requested so far, 1 preemption
 zone a: 1 Ready
 zone b: 1 Ready
-zone a: blocked, Lost
+zone b: blocked, Lost
 
 end
