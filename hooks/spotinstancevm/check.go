@@ -39,36 +39,11 @@ func specProblems(id identity, pool *v1alpha1.SpotInstanceVM, s settings) []prob
 			add("spec.nodeLabels["+key+"]", "is set by the operator: remove it")
 		}
 	}
-	return append(problems, gpuProblems(pool.Spec, s)...)
+	return append(problems, machineProblems(pool.Spec, s)...)
 }
 
 // ownNodeLabels are set on every Node of a pool.
 var ownNodeLabels = []string{v1alpha1.LabelPool, v1alpha1.LabelPoolUID, corev1.LabelTopologyRegion, corev1.LabelTopologyZone, corev1.LabelInstanceTypeStable}
-
-func gpuProblems(spec v1alpha1.SpotInstanceVMSpec, s settings) []problem {
-	var problems []problem
-	add := func(field, format string, args ...any) {
-		problems = append(problems, specProblem(v1alpha1.ReasonInvalid, field, fmt.Sprintf(format, args...)))
-	}
-	if s.model == gce.ModelSpot && !gce.HasSpot(s.machineType) {
-		add("spec.provisioningModel", "GCE has no spot VMs of machine type %s: use Standard, or another spec.gcp.machineType", s.machineType)
-	}
-	if spec.GPU == nil || gce.AttachesGPUs(s.machineType) {
-		return problems
-	}
-	builtIn := gce.BuiltInAccelerator(s.machineType)
-	isGPUFamily := strings.HasPrefix(s.machineType, "a") || strings.HasPrefix(s.machineType, "g")
-	switch {
-	case builtIn == "" && !isGPUFamily:
-		add("spec.gpu", "machine type %s has no GPUs and takes none: use an n1 or a GPU machine type such as g2-standard-8 as spec.gcp.machineType, or remove spec.gpu", s.machineType)
-	case builtIn != "" && !strings.HasPrefix(spec.GPU.Type, builtIn):
-		add("spec.gpu.type", "machine type %s comes with %s, not %s: make spec.gpu.type and spec.gcp.machineType agree", s.machineType, builtIn, spec.GPU.Type)
-	}
-	if count, known := gce.BuiltInGPUs(s.machineType); known && int64(count) != s.gpus {
-		add("spec.gpu.count", "machine type %s comes with %d GPUs, not %d: make spec.gpu.count and spec.gcp.machineType agree", s.machineType, count, s.gpus)
-	}
-	return problems
-}
 
 func specProblem(reason, field, message string) problem {
 	return problem{condition: v1alpha1.ConditionSpecValid, reason: reason, message: field + ": " + message}

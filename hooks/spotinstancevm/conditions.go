@@ -16,7 +16,7 @@ import (
 // conditionsOf are the pool's conditions, as they were where nothing changed. No text holds a time.
 func conditionsOf(before []metav1.Condition, o observed, d decision) []metav1.Condition {
 	now := []metav1.Condition{
-		problemCondition(before, o, d, v1alpha1.ConditionSpecValid, "the spec can be run"),
+		problemCondition(before, o, d, v1alpha1.ConditionSpecValid, runnable(o.settings)),
 		problemCondition(before, o, d, v1alpha1.ConditionCredentialsValid, "Google Cloud accepts the credentials"),
 		problemCondition(before, o, d, v1alpha1.ConditionJoinDataValid, "VMs can join this cluster"),
 		zonesCondition(o),

@@ -41,6 +41,7 @@ func TestMachineTypes(t *testing.T) {
 		t.Run(machineType, func(t *testing.T) {
 			assert.NoError(t, gce.MachineTypeForm(machineType))
 			assert.Equal(t, want.disk, gce.DefaultDiskType(machineType))
+			assert.NoError(t, gce.ValidateBootDisk(machineType, want.disk))
 			assert.Equal(t, want.attaches, gce.AttachesGPUs(machineType))
 			assert.Equal(t, want.accelerator, gce.BuiltInAccelerator(machineType))
 			assert.Equal(t, !want.noSpot, gce.HasSpot(machineType))

@@ -1,0 +1,76 @@
+package spotinstancevm
+
+import (
+	"fmt"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+)
+
+// machineProblems are what GCE would refuse of this machine type, by field. What is not known of it is left to GCE.
+func machineProblems(spec v1alpha1.SpotInstanceVMSpec, s settings) []problem {
+	var problems []problem
+	add := func(field, format string, args ...any) {
+		problems = append(problems, specProblem(v1alpha1.ReasonInvalid, field, fmt.Sprintf(format, args...)))
+	}
+	switch isOnDemand := gce.HasOnDemand(s.machineType); {
+	case s.model == gce.ModelSpot && !gce.HasSpot(s.machineType):
+		add("spec.provisioningModel", "GCE has no spot VMs of machine type %s: use Standard, or another spec.gcp.machineType", s.machineType)
+	case s.model == gce.ModelStandard && !isOnDemand:
+		add("spec.provisioningModel", "GCE has no on-demand VMs of machine type %s: use Spot, or a3-highgpu-8g as spec.gcp.machineType", s.machineType)
+	case s.fallback && !isOnDemand:
+		add("spec.provisioningModel", "GCE has no on-demand VMs of machine type %s to fall back to: use Spot, or a3-highgpu-8g as spec.gcp.machineType", s.machineType)
+	}
+	if err := gce.ValidateBootDisk(s.machineType, s.diskType); err != nil {
+		add("spec.gcp.diskType", "%s", err)
+	}
+	if spec.GPU == nil {
+		return problems
+	}
+	if gce.AttachesGPUs(s.machineType) {
+		return append(problems, attachedProblems(*spec.GPU)...)
+	}
+	return append(problems, builtInProblems(*spec.GPU, s)...)
+}
+
+func attachedProblems(gpu v1alpha1.GPUConfig) []problem {
+	if err := gce.ValidateAttached(gpu.Type); err != nil {
+		return []problem{specProblem(v1alpha1.ReasonInvalid, "spec.gpu.type", err.Error())}
+	}
+	if err := gce.ValidateAttachedCount(gpu.Type, int64(gpu.Count)); err != nil {
+		return []problem{specProblem(v1alpha1.ReasonInvalid, "spec.gpu.count", err.Error())}
+	}
+	return nil
+}
+
+func builtInProblems(gpu v1alpha1.GPUConfig, s settings) []problem {
+	var problems []problem
+	add := func(field, format string, args ...any) {
+		problems = append(problems, specProblem(v1alpha1.ReasonInvalid, field, fmt.Sprintf(format, args...)))
+	}
+	if gce.TakesNoGPUs(s.machineType) {
+		add("spec.gpu", "machine type %s has no GPUs and takes none: use an n1 or a GPU machine type such as g2-standard-8 as spec.gcp.machineType, or remove spec.gpu", s.machineType)
+	}
+	if builtIn := gce.BuiltInAccelerator(s.machineType); builtIn != "" && !gce.IsBuiltIn(s.machineType, gpu.Type) {
+		add("spec.gpu.type", "machine type %s comes with %s, not %s: make spec.gpu.type and spec.gcp.machineType agree", s.machineType, builtIn, gpu.Type)
+	}
+	if count, known := gce.BuiltInGPUs(s.machineType); known && int64(count) != s.gpus {
+		add("spec.gpu.count", "machine type %s comes with %d GPUs, not %d: make spec.gpu.count and spec.gcp.machineType agree", s.machineType, count, s.gpus)
+	}
+	return problems
+}
+
+// runnable is what SpecValid says when nothing is wrong with the spec: also what it leaves open and may be an oversight.
+func runnable(s settings) string {
+	const fine = "the spec can be run"
+	builtIn := gce.BuiltInAccelerator(s.machineType)
+	switch {
+	case s.gpus > 0:
+		return fine
+	case gce.AttachesGPUs(s.machineType):
+		return fine + "; VMs have no GPUs, since spec.gpu is unset and machine type " + s.machineType + " comes without: set spec.gpu if pods are to use some"
+	case builtIn != "":
+		return fine + "; spec.gpu is unset and machine type " + s.machineType + " comes with " + builtIn + ": set spec.gpu, so that VMs are waited for until they show their GPUs and pods are compared with them"
+	}
+	return fine
+}
