@@ -14,6 +14,8 @@ const (
 	ConditionNoUsableCheckpoint = "NoUsableCheckpoint"
 	// ConditionLosingVMs is True when VMs are lost again and again before they get anything done.
 	ConditionLosingVMs = "LosingVMs"
+	// ConditionGPUsIdle is True when a pod asks for fewer GPUs than its VM has: they are paid for and not used.
+	ConditionGPUsIdle = "GPUsIdle"
 	// ConditionIgnoredFields is True when the spec has fields that are accepted and not used.
 	ConditionIgnoredFields = "IgnoredFields"
 )
@@ -43,6 +45,8 @@ const (
 	ReasonAgentKeepsFinalizer  = "AgentKeepsFinalizer"  // CheckpointingStalled: deletion hangs
 	ReasonImageExcluded        = "ImageExcluded"        // RestoreFailed
 	ReasonStartedOver          = "StartedOver"          // NoUsableCheckpoint
+	ReasonPodDoesNotFit        = "PodDoesNotFit"        // SpecValid: a pod asks for more GPUs than the pool's VMs have
+	ReasonFewerGPUsRequested   = "FewerGPUsRequested"   // GPUsIdle
 	ReasonQuickLosses          = "QuickLosses"          // LosingVMs
 	ReasonCheckpointStorage    = "CheckpointStorage"    // IgnoredFields
 	ReasonTemplateSuspended    = "TemplateSuspended"    // Ready: jobTemplate.spec.suspend

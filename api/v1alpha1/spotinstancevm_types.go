@@ -15,7 +15,8 @@ type SpotInstanceVMSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	VMImage string `json:"vmImage"`
 
-	// GPUs of each VM. Unset: none.
+	// GPUs of each VM: those to attach to N1, or those that the machine type comes with. Unset: none are attached,
+	// and neither VMs nor pods are compared with them.
 	// +optional
 	GPU *GPUConfig `json:"gpu,omitempty"`
 

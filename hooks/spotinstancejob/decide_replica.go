@@ -22,7 +22,7 @@ const (
 
 // successor is the attempt that follows the slot's newest, or nil while that one stands or the time has not come.
 func (s *survey) successor(of slot) *newAttempt {
-	if !s.needsSuccessor(of) || s.pool == nil || s.pool.deleting {
+	if !s.needsSuccessor(of) || !s.hasPlace() {
 		return nil
 	}
 	// Also during a back-off: nobody may be left to make it of, later.
@@ -36,6 +36,11 @@ func (s *survey) successor(of slot) *newAttempt {
 		return nil
 	}
 	return s.newAttempt(of.replica, carried)
+}
+
+// hasPlace is true while new attempts may find a VM. Those that exist stay either way.
+func (s *survey) hasPlace() bool {
+	return s.pool != nil && !s.pool.deleting && s.misfit() == nil
 }
 
 func (s *survey) needsSuccessor(of slot) bool {
@@ -107,7 +112,7 @@ func (s *survey) nextAttempt(replica int32) int32 {
 
 // firstAttempts fills the slots that have no attempt at all: those that status tells of, then the lowest numbers.
 func (s *survey) firstAttempts() []newAttempt {
-	if s.pool == nil || s.pool.deleting {
+	if !s.hasPlace() {
 		return nil
 	}
 	var created []newAttempt

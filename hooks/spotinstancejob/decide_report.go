@@ -48,7 +48,7 @@ func (s *survey) conditions(phase v1alpha1.JobPhase) []condition {
 	holding := []condition{s.ready(phase), s.specValid()}
 	troubles := []*condition{s.stalled(), s.restoreTrouble(), s.ignoredFields()}
 	if phase != v1alpha1.JobSucceeded && phase != v1alpha1.JobFailed {
-		troubles = append(troubles, s.startedOver(), s.losingVMs())
+		troubles = append(troubles, s.startedOver(), s.losingVMs(), s.gpusIdle())
 	}
 	for _, trouble := range troubles {
 		if trouble != nil {
@@ -59,10 +59,13 @@ func (s *survey) conditions(phase v1alpha1.JobPhase) []condition {
 }
 
 func (s *survey) specValid() condition {
-	if s.invalid == nil {
-		return condition{v1alpha1.ConditionSpecValid, v1alpha1.ReasonValid, "the spec can be run", true}
+	if s.invalid != nil {
+		return condition{v1alpha1.ConditionSpecValid, v1alpha1.ReasonInvalid, s.invalid.Error(), false}
 	}
-	return condition{v1alpha1.ConditionSpecValid, v1alpha1.ReasonInvalid, s.invalid.Error(), false}
+	if misfit := s.misfit(); misfit != nil {
+		return condition{v1alpha1.ConditionSpecValid, v1alpha1.ReasonPodDoesNotFit, misfit.Error(), false}
+	}
+	return condition{v1alpha1.ConditionSpecValid, v1alpha1.ReasonValid, "the spec can be run", true}
 }
 
 // ready answers "how is my job?" in one sentence.
@@ -89,7 +92,11 @@ func (s *survey) ready(phase v1alpha1.JobPhase) condition {
 	case s.pool.deleting:
 		return not(v1alpha1.ReasonPoolNotFound, fmt.Sprintf("spec.spotInstanceVMRef: SpotInstanceVM %s is being deleted: apply it again once it is gone", name))
 	}
-	return s.replicasReady()
+	ready := s.replicasReady()
+	if misfit := s.misfit(); misfit != nil && !ready.isTrue { // what trains already has a VM of an earlier spec
+		return not(v1alpha1.ReasonSpecInvalid, misfit.Error())
+	}
+	return ready
 }
 
 func (s *survey) replicasReady() condition {

@@ -25,6 +25,7 @@ type poolFacts struct {
 	deleting    bool
 	taints      []corev1.Taint
 	gpu         string // "type/count", or empty
+	gpus        int64  // of each VM; 0: the pool does not tell
 	machineType string
 	vmImage     string
 	trouble     string // message of a Ready condition that is not True

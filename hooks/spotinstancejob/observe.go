@@ -87,6 +87,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		vms:         map[string]vm{},
 	}
 	if pool.Spec.GPU != nil {
+		facts.gpus = int64(pool.Spec.GPU.Count)
 		facts.gpu = fmt.Sprintf("%s/%d", pool.Spec.GPU.Type, pool.Spec.GPU.Count)
 	}
 	for _, c := range pool.Status.Conditions {

@@ -31,7 +31,9 @@ type world struct {
 // fact changes a world.
 type fact func(*world)
 
-const plainTemplate = `{"spec":{"template":{"spec":{"containers":[{"name":"trainer","image":"acme/train:1"}]}}}}`
+const plainTemplate = `{"spec":{` + plainPod + `}}`
+
+const plainPod = `"template":{"spec":{"containers":[{"name":"trainer","image":"acme/train:1","resources":{"limits":{"nvidia.com/gpu":1}}}]}}`
 
 // given is the job "train" with two replicas and checkpoints every 30 minutes, on the pool "a100" without VMs, and the
 // facts, in order.
@@ -80,7 +82,7 @@ func poolDeleting(w *world) {
 
 func templateWith(spec string) fact {
 	return func(w *world) {
-		w.job.Spec.JobTemplate.Raw = []byte(`{"spec":{` + spec + `"template":{"spec":{"containers":[{"name":"trainer","image":"acme/train:1"}]}}}}`)
+		w.job.Spec.JobTemplate.Raw = []byte(`{"spec":{` + spec + plainPod + `}}`)
 	}
 }
 

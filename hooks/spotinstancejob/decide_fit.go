@@ -1,0 +1,81 @@
+package spotinstancejob
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// resourceGPU is what NVIDIA's device plugin calls a GPU.
+const resourceGPU corev1.ResourceName = "nvidia.com/gpu"
+
+// fieldOfPod is where the user wrote what the pod asks for.
+const fieldOfPod = "spec.jobTemplate.spec.template.spec"
+
+// misfit is a template whose pod no VM of the pool has enough GPUs for, and what to do; nil as long as that is not known.
+// Such a pod would wait for ever, on a VM bought for it.
+func (s *survey) misfit() *specError {
+	asked, had, known := s.gpus()
+	if !known || asked <= had {
+		return nil
+	}
+	return &specError{
+		fieldOfPod,
+		fmt.Sprintf("asks for %d %s, and VMs of SpotInstanceVM %s have %d", asked, resourceGPU, s.job.Spec.SpotInstanceVMRef.Name, had),
+		fmt.Sprintf("lower it, delete this SpotInstanceJob and apply it again, or give the SpotInstanceVM spec.gpu.count %d and a machine type to match", asked),
+	}
+}
+
+// gpusIdle warns of GPUs that are paid for and used by no pod: one replica runs on a VM.
+func (s *survey) gpusIdle() *condition {
+	asked, had, known := s.gpus()
+	if !known || asked >= had || len(s.template.spec.Template.Spec.ResourceClaims) > 0 { // a claim may be for GPUs
+		return nil
+	}
+	number, idle := fmt.Sprint(asked), fmt.Sprintf("%d of them idle on each VM, since it runs one replica", had-asked)
+	if asked == 0 {
+		number, idle = "no", "all of them idle, unless its containers find them in another way"
+	}
+	return &condition{
+		v1alpha1.ConditionGPUsIdle, v1alpha1.ReasonFewerGPUsRequested,
+		fmt.Sprintf("%s: asks for %s %s, and VMs of SpotInstanceVM %s have %d: %s: to use them ask for %d in resources.limits, delete this SpotInstanceJob and apply it again",
+			fieldOfPod, number, resourceGPU, s.job.Spec.SpotInstanceVMRef.Name, had, idle, had), true,
+	}
+}
+
+// gpus are those that a pod asks for and those that each VM of the pool has. They are not known without a pool, or when the
+// pool does not tell: its machine type may come with some.
+func (s *survey) gpus() (asked, had int64, known bool) {
+	if s.invalid != nil || s.pool == nil || s.pool.gpus == 0 {
+		return 0, 0, false
+	}
+	return gpusOf(s.template.spec.Template.Spec), s.pool.gpus, true
+}
+
+// gpusOf is what the scheduler looks for, as in
+// https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers: init containers
+// run one after the other, beside the sidecars started before them, and the others at the same time, beside all sidecars.
+func gpusOf(pod corev1.PodSpec) int64 {
+	var sidecars, most int64
+	for _, c := range pod.InitContainers {
+		n := gpusOfContainer(c)
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			sidecars += n
+			n = 0
+		}
+		most = max(most, sidecars+n)
+	}
+	together := sidecars
+	for _, c := range pod.Containers {
+		together += gpusOfContainer(c)
+	}
+	return max(most, together)
+}
+
+// gpusOfContainer takes the limit: the API server takes no request for GPUs that differs from it.
+func gpusOfContainer(c corev1.Container) int64 {
+	limit := c.Resources.Limits[resourceGPU]
+	return limit.Value()
+}
