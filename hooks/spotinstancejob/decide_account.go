@@ -91,7 +91,7 @@ func (s *survey) trainedUntil(a attempt) time.Time {
 	switch {
 	case a.vm.stops.IsZero():
 		return until
-	case !a.pod.ended.IsZero():
+	case a.pod != nil && !a.pod.ended.IsZero():
 		return a.pod.ended
 	}
 	for _, b := range s.backups {

@@ -117,7 +117,7 @@ func (s *survey) isSaved(loss attempt) bool {
 	end := loss.end()
 	return slices.ContainsFunc(s.backups, func(b backup) bool {
 		isRescue := b.reason == reasonPreemption && !b.created.Add(clockSlack).Before(end)
-		isOwn := !loss.vm.stops.IsZero() && b.podUID == loss.pod.uid && b.completed.After(end)
+		isOwn := !loss.vm.stops.IsZero() && loss.pod != nil && b.podUID == loss.pod.uid && b.completed.After(end)
 		return b.complete && (isRescue || isOwn)
 	})
 }

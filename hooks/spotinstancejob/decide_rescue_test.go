@@ -256,6 +256,43 @@ func TestNotice(t *testing.T) {
 	})
 }
 
+// TestMoves: a pool that leaves a VM by itself gives the replica there the time for a checkpoint of its own.
+func TestMoves(t *testing.T) {
+	leaves := func(reason string, since time.Duration) fact {
+		return func(w *world) {
+			stopping("vm-0", since)(w)
+			w.pool.Status.ProvisionedInstances[0].Reason = reason
+		}
+	}
+	const trained = 25 * time.Minute
+	checkTales(t, map[string]tale{
+		"before its run limit": {
+			given: []fact{leaves(v1alpha1.VMRunLimit, time.Second), ready("vm-1"), peersOn("vm-0", "vm-1")},
+			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r0-a1 preemption; resync 9m59s",
+		},
+		"for a spot VM that is Ready": {
+			given: []fact{leaves(v1alpha1.VMSpotIsBack, time.Second), ready("vm-1"), replicas(1), anAttempt(0, 1, trains("vm-0", trained))},
+			want:  "Recovering; keep r0-a1; checkpoint r0-a1 preemption; resync 9m59s",
+		},
+		"preempted meanwhile, with a notice": {
+			given: []fact{leaves(v1alpha1.VMRunLimit, time.Minute), ready("vm-1"), anAttempt(0, 1, trains("vm-0", trained), isNoticed(time.Second)), anAttempt(1, 1, trains("vm-1", trained))},
+			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 1m59s",
+		},
+		"preempted meanwhile, and nobody knows when": {
+			given: []fact{leaves(v1alpha1.VMRunLimit, time.Minute), ready("vm-1"), anAttempt(0, 1, trains("vm-0", trained), isNoticed(time.Second), isLate), anAttempt(1, 1, trains("vm-1", trained))},
+			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 9m0s",
+		},
+		"its pod is gone": {
+			given: []fact{leaves(v1alpha1.VMRunLimit, time.Minute), replicas(1), anAttempt(0, 1), status(0, 1, v1alpha1.ReplicaRunning, 0), onNode("vm-0")},
+			want:  "Pending; keep r0-a1",
+		},
+	})
+}
+
+func onNode(node string) fact {
+	return func(w *world) { w.job.Status.JobStatuses[len(w.job.Status.JobStatuses)-1].NodeName = node }
+}
+
 // TestQuickCheckpointsAreNotOverdueAtOnce: times have whole seconds, so half of a quick checkpoint's time is no measure.
 func TestQuickCheckpointsAreNotOverdueAtOnce(t *testing.T) {
 	world := func(asked time.Duration) []fact {

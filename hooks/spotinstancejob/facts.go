@@ -38,7 +38,7 @@ type vm struct {
 	since    time.Time
 	unneeded bool          // it goes, or is gone, because nothing ran on it any more
 	notice   time.Duration // that GCE gives before it stops the VM
-	stops    time.Time     // when GCE stops it, as its notice says; zero: nobody has told of a notice
+	stops    time.Time     // when GCE stops it, as its notice says, or until when its pool waits at least; zero: nobody has told
 }
 
 // attempt is one child Job and its pod.
