@@ -6,6 +6,7 @@
 //	lab build    only compile what the two need, and the tests: they find it in the cache
 //	lab bench    measure recovery, and what the operator asks of its surroundings, in half an hour
 //	lab simulate compare ways to train on spot VMs, on a trace of their capacity: days in seconds
+//	lab replay   have one VM wanted for the week of such a trace, and see how much of it the pool has one
 package main
 
 import (
@@ -41,8 +42,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && args[0] == "simulate" {
 		return simulate(ctx, args[1:], out)
 	}
+	if len(args) > 0 && args[0] == "replay" {
+		return replay(ctx, args[1:], out)
+	}
 	if len(args) != 1 {
-		return errors.New("usage: lab demo | lab up | lab build | lab bench [--json FILE] [--only SCENARIO,...] [--runs N] | lab simulate [--help]")
+		return errors.New("usage: lab demo | lab up | lab build | lab bench [--json FILE] [--only SCENARIO,...] [--runs N] | lab simulate [--help] | lab replay [--help]")
 	}
 	switch args[0] {
 	case "demo":
@@ -53,5 +57,5 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		_, err := cluster.Build(ctx, out)
 		return err
 	}
-	return fmt.Errorf("unknown command %q: lab demo | lab up | lab build | lab bench | lab simulate", args[0])
+	return fmt.Errorf("unknown command %q: lab demo | lab up | lab build | lab bench | lab simulate | lab replay", args[0])
 }

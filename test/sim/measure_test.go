@@ -35,7 +35,7 @@ func (w metered) lose(uid string) {
 	w.pass(0)
 }
 
-func (w metered) pass(d time.Duration) { pass(w.World, w.meter, w.Clock.Now().Add(d)) }
+func (w metered) pass(d time.Duration) { pass(w.World, w.Clock.Now().Add(d), w.meter.look) }
 
 // save completes a checkpoint with so much training in it.
 func (w metered) save(name string, progress time.Duration) {

@@ -73,10 +73,7 @@ func (o Outcome) VMTime() time.Duration {
 // Run runs a policy. The laws are off, since they cost more than the hooks: they see no answer and are not asked after a
 // step. What they note of changes in the API stays, and costs little.
 func Run(c Circumstances, p Policy) (Outcome, error) {
-	w := New(Config{Seed: c.Seed, Timing: c.timing(), Zones: c.Trace.Zones})
-	w.Servers.observe = nil // nobody but the laws
-	at := &market{world: w, trace: c.Trace, chance: rand.New(rand.NewPCG(c.Seed, 2))}
-	at.open()
+	w, at := worldOf(c)
 	m := newMeter(w)
 	if err := start(w, c, p); err != nil {
 		return Outcome{}, err
@@ -84,13 +81,22 @@ func Run(c Circumstances, p Policy) (Outcome, error) {
 	o := Outcome{Policy: p, Lasted: c.Lasts}
 	for next := time.Duration(0); next < c.Lasts; {
 		next = min(next+curveStep, c.Lasts)
-		pass(w, m, w.start.Add(next))
+		pass(w, w.start.Add(next), m.look)
 		o.Curve, o.Times = append(o.Curve, m.progress), append(o.Times, next)
 	}
 	o.Progress, o.Lost, o.Stalled = m.progress, m.lost, c.Lasts-m.progress-m.lost
 	o.Billed, o.Preemptions, o.Checkpoints = m.bill(), at.preemptions, m.saves
 	o.Inserts, o.HookCalls = w.GCE.Calls()[gcefake.Insert], w.Counts.HookCalls
 	return o, nil
+}
+
+// worldOf is a world without laws whose zones have the capacity of the trace from now on.
+func worldOf(c Circumstances) (*World, *market) {
+	w := New(Config{Seed: c.Seed, Timing: c.timing(), Zones: c.Trace.Zones})
+	w.Servers.observe = nil // nobody but the laws
+	at := &market{world: w, trace: c.Trace, chance: rand.New(rand.NewPCG(c.Seed, 2))}
+	at.open()
+	return w, at
 }
 
 // curveStep is the time between two points of a curve.
@@ -104,18 +110,18 @@ func (c Circumstances) timing() Timing {
 	return t
 }
 
-// pass lets time pass without a look at the laws.
-func pass(w *World, m *meter, until time.Time) {
+// pass lets time pass without a look at the laws, and has somebody else look after every step and at the end.
+func pass(w *World, until time.Time, look func()) {
 	for {
 		at, exists := w.Clock.Next()
 		if !exists || at.After(until) {
 			break
 		}
 		w.Clock.RunNext()
-		m.look()
+		look()
 	}
 	w.Clock.Jump(until)
-	m.look()
+	look()
 }
 
 // start applies a pool and a job, or lets the original begin.

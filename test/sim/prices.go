@@ -61,13 +61,14 @@ func (t *table) price(column string) (float64, error) {
 
 // Of is the price in a zone.
 func (p Prices) Of(zone string) (Price, error) {
-	region := zone[:max(strings.LastIndex(zone, "-"), 0)]
-	price, known := p[region]
+	price, known := p[region(zone)]
 	if !known {
-		return Price{}, fmt.Errorf("no price for region %s: the file has %s; add a line for it", region, strings.Join(slices.Sorted(maps.Keys(p)), ", "))
+		return Price{}, fmt.Errorf("no price for region %s: the file has %s; add a line for it", region(zone), strings.Join(slices.Sorted(maps.Keys(p)), ", "))
 	}
 	return price, nil
 }
+
+func region(zone string) string { return zone[:max(strings.LastIndex(zone, "-"), 0)] }
 
 // Spot is what spot VMs cost that were billed for so long in each zone, in USD.
 func (p Prices) Spot(billed map[string]time.Duration) (float64, error) {

@@ -99,6 +99,25 @@ func (trace Trace) Lasts() time.Duration {
 	return 2*trace.Rows[last].At - trace.Rows[last-1].At
 }
 
+// ZonesOf are the zones whose names begin so.
+func (trace Trace) ZonesOf(prefix string) []string {
+	return slices.DeleteFunc(slices.Clone(trace.Zones), func(zone string) bool { return !strings.HasPrefix(zone, prefix) })
+}
+
+// Even is the trace without its gaps: each row holds for as long as the shortest does, rounded to seconds. Nobody knows what
+// a longer one stands for.
+func (trace Trace) Even() Trace {
+	step := trace.Lasts()
+	for i, row := range trace.Rows[1:] {
+		step = min(step, row.At-trace.Rows[i].At)
+	}
+	even := Trace{Zones: trace.Zones, Rows: slices.Clone(trace.Rows)}
+	for i := range even.Rows {
+		even.Rows[i].At = time.Duration(i) * step.Round(time.Second)
+	}
+	return even
+}
+
 // Capacity is the number of VMs that fit into a zone at a time since the first row. After its end a trace begins anew.
 func (trace Trace) Capacity(zone string, at time.Duration) int {
 	column := slices.Index(trace.Zones, zone)
