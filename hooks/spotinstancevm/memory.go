@@ -11,8 +11,9 @@ import (
 // How often all zones of the project are searched for VMs of a pool, besides at its first sync: such a list is one of
 // GCE's expensive calls.
 const (
-	sweepEvery = 10 * time.Minute
-	sweepRetry = time.Minute
+	sweepEvery  = 10 * time.Minute
+	sweepRetry  = time.Minute
+	sweepShared = 5 * time.Minute // how old what another pool has read may be
 )
 
 // memory is what a hook server keeps of pools between calls. All of it can be lost.

@@ -15,7 +15,7 @@ func (h *Hook) readLast(ctx context.Context, r request, o *observed, a *access) 
 	for _, candidate := range candidates {
 		cloud, trouble := h.connect(ctx, o.id.project, candidate)
 		if trouble == nil {
-			found, err := h.sweep(ctx, r, *o, cloud)
+			found, err := h.sweep(ctx, r, *o, access{cloud: cloud, account: candidate}, h.now())
 			if err == nil {
 				a.account, a.cloud = candidate, cloud
 				return h.readEverywhere(ctx, r, o, *a, found), nil

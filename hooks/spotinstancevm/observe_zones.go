@@ -28,7 +28,7 @@ func (h *Hook) readCloud(ctx context.Context, r request, o *observed, a *access)
 	before := *o
 	reads := []func(){func() { listings = h.readZones(ctx, r, o, *a, operationsFrom(before, r.pool.Status, due)) }}
 	if due {
-		reads = append(reads, func() { _, _ = h.sweep(ctx, r, before, a.cloud) })
+		reads = append(reads, func() { _, _ = h.sweep(ctx, r, before, *a, o.now.Add(-sweepShared)) })
 	}
 	h.together(reads)
 	if len(listings) > 0 {
@@ -80,14 +80,19 @@ func newsOf(status v1alpha1.SpotInstanceVMStatus, zone string) (news time.Time) 
 	return news
 }
 
-// sweep searches all zones of the project, so that a VM in a zone that nothing names any more is found.
-func (h *Hook) sweep(ctx context.Context, r request, o observed, cloud gce.Cloud) ([]gce.Instance, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	found, err := cloud.AllInstances(ctx, o.id.ownerLabels())
+// sweep searches all zones of the project, so that a VM in a zone that nothing names any more is found. Pools share what was
+// read since then.
+func (h *Hook) sweep(ctx context.Context, r request, o observed, a access, since time.Time) ([]gce.Instance, error) {
+	everything, err := h.zones.readAll(ctx, a.cloud, place{account: a.account.hash(), project: o.id.project}, since)
 	if err != nil {
 		h.memory.sweepFailed(r.pool.UID, o.now)
 		return nil, err
+	}
+	var found []gce.Instance
+	for _, instance := range everything {
+		if instance.Labels[labelPoolUID] == o.id.uid {
+			found = append(found, instance)
+		}
 	}
 	var zones []string
 	for _, instance := range found {

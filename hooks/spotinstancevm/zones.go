@@ -21,7 +21,7 @@ const (
 type place struct {
 	account string // hash of the credentials
 	project string
-	zone    string
+	zone    string // empty: all of them
 }
 
 // listing is what one zone holds for this cluster, all pools together.
@@ -89,6 +89,25 @@ func (r *zoneReader) read(ctx context.Context, cloud gce.Cloud, at place, by rea
 		r.keep(at, found)
 		return found, nil
 	}
+}
+
+// readAll lists all zones of a project, all pools together; not from before since.
+func (r *zoneReader) readAll(ctx context.Context, cloud gce.Cloud, at place, since time.Time) ([]gce.Instance, error) {
+	r.mu.Lock()
+	kept, found := r.kept[at]
+	r.mu.Unlock()
+	if found && !kept.at.Before(since) {
+		return kept.instances, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	all := listing{at: r.now()}
+	var err error
+	if all.instances, err = cloud.AllInstances(ctx, map[string]string{labelCluster: r.cluster}); err != nil {
+		return nil, err
+	}
+	r.keep(at, all)
+	return all.instances, nil
 }
 
 // fetch lists operations before instances: the VM of an insert that is done by then is in the list, or gone for good.
