@@ -53,7 +53,8 @@ type SpotInstanceVMSpec struct {
 	// +optional
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 
-	// Most VMs, whatever the demand. VMs that are being preempted or deleted come on top.
+	// Most VMs, whatever the demand. VMs that are being preempted or deleted come on top, and so does the one spot VM that is
+	// tried while an on-demand VM stands in.
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
