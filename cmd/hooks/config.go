@@ -28,7 +28,7 @@ func parseConfig(args []string, env func(string) string) (config, error) {
 		return c, err
 	}
 	if flags.NArg() > 0 {
-		return c, fmt.Errorf("unknown argument %q: the only sub-command is render", flags.Arg(0))
+		return c, fmt.Errorf("unknown argument %q: the sub-commands are render and gc", flags.Arg(0))
 	}
 	return c, c.validate()
 }
@@ -37,11 +37,15 @@ func (c config) validate() error {
 	if c.listen == "" {
 		return errors.New("--listen is empty: give host:port, such as :8080")
 	}
-	if c.gceEndpoint == "" {
+	return validateEndpoint(c.gceEndpoint)
+}
+
+func validateEndpoint(endpoint string) error {
+	if endpoint == "" {
 		return nil
 	}
-	if u, err := url.Parse(c.gceEndpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("--gce-endpoint %q is not an http URL", c.gceEndpoint)
+	if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--gce-endpoint %q is not an http URL", endpoint)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@
 //
 //	hooks [flags]                              serve
 //	hooks render spotinstancejob < request     answer one recorded sync request of a job, offline
+//	hooks gc [flags]                           delete VMs whose SpotInstanceVM does not exist any more
 package main
 
 import (
@@ -33,6 +34,9 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) > 0 && args[0] == "render" {
 		return render(ctx, args[1:], stdin, stdout)
+	}
+	if len(args) > 0 && args[0] == "gc" {
+		return gc(ctx, args[1:], stdout)
 	}
 	config, err := parseConfig(args, os.Getenv)
 	if err != nil {

@@ -40,8 +40,11 @@ func (id identity) prefix() string {
 	if name != "" && name[0] >= '0' && name[0] <= '9' {
 		name = "p" + name
 	}
-	return fmt.Sprintf("%.*s-%s-", maxPoolInName, name, v1alpha1.Hash(id.cluster + "/" + id.uid)[:6])
+	return fmt.Sprintf("%.*s-%s-", maxPoolInName, name, id.mark())
 }
+
+// mark is in the name of each VM, and tells pools of one name apart.
+func (id identity) mark() string { return v1alpha1.Hash(id.cluster + "/" + id.uid)[:6] }
 
 func (id identity) vmName(ordinal int) string { return id.prefix() + strconv.Itoa(ordinal) }
 

@@ -38,20 +38,22 @@ func (h *Hook) readLast(ctx context.Context, r request, o *observed, a *access) 
 // lastAccounts are the credentials to try in turn, and what is wrong with the pool's own.
 func (h *Hook) lastAccounts(ctx context.Context, r request) ([]account, *problem) {
 	var candidates []account
-	add := func(a account) {
-		if !slices.ContainsFunc(candidates, func(c account) bool { return c.hash() == a.hash() }) {
-			candidates = append(candidates, a)
-		}
-	}
 	own, trouble := h.accountOf(ctx, r.pool, r.jobs)
 	if trouble == nil {
-		add(own)
+		candidates = withAccount(candidates, own)
 	}
 	if last, ok := h.memory.account(r.pool.UID); ok {
-		add(last)
+		candidates = withAccount(candidates, last)
 	}
-	add(operatorAccount)
-	return candidates, trouble
+	return withAccount(candidates, operatorAccount), trouble
+}
+
+// withAccount adds an account that is not among the candidates yet.
+func withAccount(candidates []account, a account) []account {
+	if slices.ContainsFunc(candidates, func(c account) bool { return c.hash() == a.hash() }) {
+		return candidates
+	}
+	return append(candidates, a)
 }
 
 // refusedSweep is the condition of an account that will not get an answer either next time.

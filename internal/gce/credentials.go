@@ -1,6 +1,7 @@
 package gce
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -122,4 +123,21 @@ func (c Credentials) detect() (*auth.Credentials, error) {
 	}
 	// NewCredentialsFromJSON enforces the type; the client library's own JSON options do not.
 	return credentials.NewCredentialsFromJSON(credentials.ServiceAccount, c.ServiceAccountJSON, options)
+}
+
+// DefaultProject is the project that the application default credentials name: that of the key file, or of the VM or cluster that
+// this process runs in.
+func DefaultProject(ctx context.Context) (string, error) {
+	found, err := Credentials{}.detect()
+	if err != nil {
+		return "", err
+	}
+	project, err := found.ProjectID(ctx)
+	if err != nil {
+		return "", fmt.Errorf("project of the application default credentials: %w", err)
+	}
+	if project == "" {
+		return "", errors.New("the application default credentials name no project")
+	}
+	return project, nil
 }

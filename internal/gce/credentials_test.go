@@ -10,6 +10,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -120,4 +122,22 @@ func TestDialRefusesProjects(t *testing.T) {
 	for _, project := range []string{"acme-train-1", "example.com:legacy", "123456789"} {
 		assert.NoError(t, gce.ValidateProject(project))
 	}
+}
+
+func TestDefaultProjectIsThatOfTheApplicationDefaultCredentials(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key.json")
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
+	content, err := json.Marshal(map[string]any{
+		"type": "service_account", "project_id": "acme-train", "private_key_id": "1", "private_key": privateKey(t),
+		"client_email": "trainer@acme-train.iam.gserviceaccount.com", "token_uri": "https://oauth2.googleapis.com/token",
+	})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+	project, err := gce.DefaultProject(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "acme-train", project)
+
+	require.NoError(t, os.Remove(file))
+	_, err = gce.DefaultProject(t.Context())
+	assert.ErrorContains(t, err, "no application default credentials")
 }

@@ -1,13 +1,14 @@
 // Package kube is the few calls that this program makes to the API server itself, past what Metacontroller sends it.
 //
 // Its width is the RBAC of two accounts. The operator's: get on Secrets and on one ConfigMap, get, patch and delete on
-// Nodes, list on pods, create on pods/eviction and events. The node agent's: get and patch on Nodes, patch on nodes/status
-// and pods/status, list on pods. It watches nothing, caches nothing and retries only conflicts.
+// Nodes, list on pods and SpotInstanceVMs, create on pods/eviction and events. The node agent's: get and patch on Nodes,
+// patch on nodes/status and pods/status, list on pods. It watches nothing, caches nothing and retries only conflicts.
 package kube
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -53,6 +54,9 @@ func (c *Client) ClusterID(ctx context.Context) (string, error) {
 	namespace, err := c.api.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
 	if err != nil {
 		return "", fmt.Errorf("read the cluster's id from Namespace kube-system: %w", err)
+	}
+	if namespace.UID == "" {
+		return "", errors.New("read the cluster's id from Namespace kube-system: it has no UID")
 	}
 	return string(namespace.UID), nil
 }
