@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -29,6 +30,7 @@ type installed struct {
 	roleBindings        []rbacv1.RoleBinding
 	deployment          appsv1.Deployment
 	daemonSet           appsv1.DaemonSet
+	cronJob             batchv1.CronJob
 	policies            []admissionv1.ValidatingAdmissionPolicy
 	policyBindings      []admissionv1.ValidatingAdmissionPolicyBinding
 	service             corev1.Service
@@ -101,6 +103,8 @@ func (all *installed) add(t *testing.T, file string, document []byte) {
 		all.deployment = decode[appsv1.Deployment](t, file, document)
 	case "DaemonSet":
 		all.daemonSet = decode[appsv1.DaemonSet](t, file, document)
+	case "CronJob":
+		all.cronJob = decode[batchv1.CronJob](t, file, document)
 	case "ValidatingAdmissionPolicy":
 		all.policies = append(all.policies, decode[admissionv1.ValidatingAdmissionPolicy](t, file, document))
 	case "ValidatingAdmissionPolicyBinding":

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
@@ -211,6 +212,29 @@ func TestNodeAgentRunsOnEveryVMOfAPoolAndIsNobodySpecial(t *testing.T) {
 	assert.Equal(t, []corev1.NodeSelectorRequirement{{Key: v1alpha1.LabelPoolUID, Operator: corev1.NodeSelectorOpExists}},
 		pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions)
 	assert.Equal(t, all.daemonSet.Spec.Template.Labels, all.daemonSet.Spec.Selector.MatchLabels)
+}
+
+func TestGCRunsAsTheOperatorAndOneAtATime(t *testing.T) {
+	all := load(t)
+	operator, job := all.deployment.Spec.Template.Spec, all.cronJob.Spec.JobTemplate.Spec
+	pod := job.Template.Spec
+	require.Len(t, pod.Containers, 1)
+	container := pod.Containers[0]
+	assert.Equal(t, operator.Containers[0].Image, container.Image)
+	assert.Equal(t, []string{"gc"}, container.Args)
+	assert.Equal(t, operator.Containers[0].SecurityContext, container.SecurityContext)
+	assert.NotEmpty(t, container.Resources.Limits.Memory().Value())
+	assert.Equal(t, operator.ServiceAccountName, pod.ServiceAccountName)
+	assert.Equal(t, operator.SecurityContext, pod.SecurityContext)
+	assert.Equal(t, operator.Tolerations, pod.Tolerations)
+	assert.Equal(t, operator.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution,
+		pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution, "never on a VM that may be deleted")
+	assert.NotEqual(t, all.service.Spec.Selector, job.Template.Labels, "Metacontroller must not be led to it")
+
+	assert.Equal(t, batchv1.ForbidConcurrent, all.cronJob.Spec.ConcurrencyPolicy)
+	assert.Zero(t, *job.BackoffLimit)
+	assert.Equal(t, corev1.RestartPolicyNever, pod.RestartPolicy)
+	assert.Greater(t, *job.ActiveDeadlineSeconds, int64(8*60), "a run ends itself after gcTimeout, and then tells what it did")
 }
 
 func TestPeopleSeeAndEditBothKinds(t *testing.T) {

@@ -43,8 +43,8 @@ func TestDeploySetsTheImage(t *testing.T) {
 	require.True(t, succeeded, output)
 	applied, err := os.ReadFile(filepath.Join(w.dir, "applied"))
 	require.NoError(t, err)
-	assert.Equal(t, 2, strings.Count(string(applied), "image: "), "of the hooks and of the node agent")
-	assert.Equal(t, 2, strings.Count(string(applied), "        image: registry.example.com/team/operator@sha256:0f\n"))
+	assert.Equal(t, 3, strings.Count(string(applied), "image: "), "of the hooks, of the node agent and of gc")
+	assert.Equal(t, 3, strings.Count(string(applied), "        image: registry.example.com/team/operator@sha256:0f\n"))
 	assert.Equal(t, 2, strings.Count(string(applied), "\nkind: CompositeController\n"))
 }
 
