@@ -93,18 +93,26 @@ func triesSpotAgain(o observed, d decision) bool {
 	return false
 }
 
-// trials is how many VMs like m the pool may have beyond what is wanted: a spot VM, while a replica trains on one that
-// stands in.
-func trials(o observed, d decision, m machine) int {
-	if isStandIn(o, m) {
-		return 0
-	}
-	for _, other := range d.machines {
-		if isStandIn(o, other) && isSupply(o, other) && other.pods > 0 {
-			return 1
+// isBeyond tells whether the pool can do without m, one of its VMs that could go. VMs on their way do not make one that stands
+// in superfluous yet: they may not come. In turn a spot VM may be beyond what is wanted, to take the place of such a one.
+func isBeyond(o observed, machines []machine, m machine, desired int) bool {
+	have, onTheirWay, standIns := 0, 0, 0
+	for _, other := range machines {
+		if !isSupply(o, other) {
+			continue
+		}
+		have++
+		switch {
+		case isStandIn(o, other):
+			standIns++
+		case !isReady(other):
+			onTheirWay++
 		}
 	}
-	return 0
+	if isStandIn(o, m) {
+		return have-onTheirWay > desired
+	}
+	return have-min(standIns, 1) > desired
 }
 
 // goBack has one VM that stands in leave when a spot VM beyond what is wanted is Ready and free. What trains on it moves as

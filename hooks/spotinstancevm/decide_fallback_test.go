@@ -85,6 +85,16 @@ func TestFallback(t *testing.T) {
 			machines: []machine{standIn, spot(training)}, world: func(o *observed) { o.demand = 2 },
 			plans: []string{gce.ModelSpot}, states: map[int]v1alpha1.InstanceState{0: v1alpha1.InstanceReady, 1: v1alpha1.InstanceReady},
 		},
+		"one that nobody trains on is replaced, too": {
+			machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, onDemand)}, plans: []string{gce.ModelSpot},
+		},
+		"and stays until the other is Ready": {
+			machines: []machine{
+				vm(0, v1alpha1.InstanceReady, healthy, onDemand, func(m *machine) { m.idleSince = ago(time.Hour) }),
+				vm(1, v1alpha1.InstanceJoining, running),
+			},
+			states: map[int]v1alpha1.InstanceState{0: v1alpha1.InstanceReady, 1: v1alpha1.InstanceJoining},
+		},
 		"less is wanted: on-demand VMs go first": {
 			machines: []machine{vm(0, v1alpha1.InstanceJoining, running, onDemand, func(m *machine) { m.idleSince = ago(5 * time.Minute) }), spot()},
 			states:   map[int]v1alpha1.InstanceState{0: v1alpha1.InstanceDeleting, 1: v1alpha1.InstanceReady},

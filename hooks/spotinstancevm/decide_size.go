@@ -1,6 +1,7 @@
 package spotinstancevm
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -49,10 +50,12 @@ func supply(o observed, machines []machine) int {
 // enough. A VM with a training pod on it is never picked: a pool that is too large by it waits for the pod to end.
 func shrink(o observed, d *decision) {
 	spare := map[string]bool{}
+	kept := slices.Clone(d.machines)
 	for _, i := range idlest(o, d.machines) {
 		m := d.machines[i]
-		if supply(o, d.machines)-len(spare) > d.desired+trials(o, *d, m) {
+		if isBeyond(o, kept, m, d.desired) {
 			spare[m.name] = true
+			kept = slices.DeleteFunc(kept, func(other machine) bool { return other.name == m.name })
 		}
 	}
 	for i := range d.machines {
