@@ -83,8 +83,9 @@ func TestALifeOfTraining(t *testing.T) {
 	w.until("a checkpoint of each", func() bool { return w.job().Status.Checkpoints >= 2 })
 	old := w.podOf(0)
 	node := w.node(old.Spec.NodeName)
-	assert.Equal(t, "gce://"+Project+"/us-central1-a/"+node.Name, node.Spec.ProviderID)
-	assert.Equal(t, "us-central1-a", node.Labels[corev1.LabelTopologyZone])
+	zone := node.Labels[corev1.LabelTopologyZone]
+	assert.Contains(t, []string{"us-central1-a", "us-central1-b"}, zone)
+	assert.Equal(t, "gce://"+Project+"/"+zone+"/"+node.Name, node.Spec.ProviderID)
 	assert.NotEqual(t, old.Spec.NodeName, w.podOf(1).Spec.NodeName)
 	w.do("preempt resnet/0")
 	require.Equal(t, 1, w.Counts.Faults["preempt"])

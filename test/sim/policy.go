@@ -20,7 +20,7 @@ type Circumstances struct {
 	Checkpoint time.Duration // of the one container
 	Freeze     time.Duration // of it: the training stands still
 	Notice     time.Duration // 0 or 2 minutes, that VMs of the hooks' policies ask for
-	Restless   bool          // pools at rest are looked at every 10 s, too: see sleeper
+	Restless   bool          // pools at rest are looked at as often as they ask for, too: see sleeper
 }
 
 // Policy is one way to run a training job on spot VMs.

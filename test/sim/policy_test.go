@@ -92,7 +92,7 @@ func TestAutoIntervalFollowsTheCost(t *testing.T) {
 
 func TestSameSeedSameOutcome(t *testing.T) {
 	zones := []string{"us-east1-b", "us-east1-c"}
-	c := Circumstances{Seed: 7, Trace: Synthesize(7, zones, 24*time.Hour), Lasts: 4 * time.Hour, Boot: 2 * time.Minute, Checkpoint: 3 * time.Minute}
+	c := Circumstances{Seed: 7, Trace: Synthesize(7, zones, 24*time.Hour), Lasts: 12 * time.Hour, Boot: 2 * time.Minute, Checkpoint: 3 * time.Minute}
 	for _, operator := range []Operator{Hooks, Original, Nursed} {
 		p := Policy{Replicas: 2, Interval: every(30 * time.Minute), Zones: zones, Operator: operator}
 		first := run(t, c, p)
@@ -101,7 +101,7 @@ func TestSameSeedSameOutcome(t *testing.T) {
 	}
 }
 
-// Pools that rest come to the same as those that are looked at every 10 s, with a fraction of the calls.
+// Pools that rest come to the same as those that are looked at every minute, with fewer calls.
 func TestPoolsAtRest(t *testing.T) {
 	c := inTwoZones(5*time.Hour, []int{2, 2}, []int{2, 2}, []int{1, 2}, []int{0, 2}, []int{2, 0})
 	p := Policy{Replicas: 2, Interval: every(30 * time.Minute), Zones: c.Trace.Zones, Operator: Hooks}
@@ -111,10 +111,10 @@ func TestPoolsAtRest(t *testing.T) {
 	assert.Equal(t, restless.Preemptions, resting.Preemptions)
 	assert.InDelta(t, restless.Progress.Minutes(), resting.Progress.Minutes(), 2)
 	assert.InDelta(t, restless.Lost.Minutes(), resting.Lost.Minutes(), 2)
-	assert.Less(t, 2*resting.HookCalls, restless.HookCalls)
+	assert.Less(t, resting.HookCalls, restless.HookCalls)
 }
 
-// A pool at rest is looked at every 5 minutes, but within 10 s of what GCE does.
+// A pool at rest is looked at every 5 minutes, but within a minute of what GCE does.
 func TestSleeperWakes(t *testing.T) {
 	w := tell(t)
 	letSleep(w.World)
@@ -132,7 +132,7 @@ func TestSleeperWakes(t *testing.T) {
 	looks = nil
 	w.Advance(12 * time.Second)
 	require.NoError(t, w.GCE.Crash(w.running()[0]))
-	w.Advance(pollInterval)
+	w.Advance(watchedInterval)
 	assert.NotEmpty(t, looks)
 }
 

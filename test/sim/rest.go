@@ -11,26 +11,33 @@ import (
 )
 
 const (
-	pollInterval = 10 * time.Second // of the pool hook, while VMs exist
-	restInterval = 5 * time.Minute  // of a pool at rest
+	pollInterval    = 10 * time.Second // of the pool hook, while a VM exists that no node agent watches
+	watchedInterval = time.Minute      // and else
+	restInterval    = 5 * time.Minute  // of a pool at rest
 )
 
 // sleeper lets pools at rest rest: those whose VMs are all wanted and ready, and whose status the hook just left as it was.
-// The hook wants to look at GCE again after 10 s, and would find the same unless GCE did something. So the sleeper makes
-// that 5 minutes, and when GCE does something to a VM it lets the hook look when it would have: at the end of the 10 s that
-// are running then. Events of the API lead to a sync at once, as ever.
+// The hook wants to look at GCE again after 10 or 60 s, and would find the same unless GCE did something. So the sleeper makes
+// that 5 minutes, and when GCE does something to a VM it lets the hook look when it would have: at the end of the time that
+// is running then. Events of the API lead to a sync at once, as ever.
 //
 // What is lost: what a pool does because time has passed and nothing else has happened is up to 5 minutes late. For a pool
 // at rest that is the end of a VM's run limit, and the look for VMs that nobody knows of.
 type sleeper struct {
 	world    *World
-	sleeping map[Key]time.Time // pools, and since when
+	sleeping map[Key]nap // pools
+}
+
+// nap is since when a pool sleeps, and how often it would have been looked at.
+type nap struct {
+	since time.Time
+	every time.Duration
 }
 
 // letSleep lets all pools of a world sleep from now on.
 func letSleep(w *World) {
 	if w.Meta.sleeper == nil {
-		w.Meta.sleeper = &sleeper{world: w, sleeping: map[Key]time.Time{}}
+		w.Meta.sleeper = &sleeper{world: w, sleeping: map[Key]nap{}}
 		w.GCE.Subscribe(w.Meta.sleeper.wake)
 	}
 }
@@ -48,10 +55,10 @@ func (s *sleeper) resync(k Key, a answer) time.Duration {
 		return after
 	}
 	delete(s.sleeping, k)
-	if after != pollInterval || !s.rests(k, a) {
+	if after != pollInterval && after != watchedInterval || !s.rests(k, a) {
 		return after
 	}
-	s.sleeping[k] = s.world.Clock.Now()
+	s.sleeping[k] = nap{since: s.world.Clock.Now(), every: after}
 	return restInterval
 }
 
@@ -75,12 +82,12 @@ func (s *sleeper) rests(k Key, a answer) bool {
 	return int(status.DesiredReplicas) == len(status.ProvisionedInstances)
 }
 
-// wake lets the hook look at what GCE did when it would have if it had looked every 10 s.
+// wake lets the hook look at what GCE did when it would have without its nap.
 func (s *sleeper) wake(gcefake.Event) {
 	for _, k := range sortedKeys(s.sleeping) {
-		passed := s.world.Clock.Now().Sub(s.sleeping[k])
+		slept := s.sleeping[k]
 		delete(s.sleeping, k)
-		s.controller().queue.addAfter(k, pollInterval-passed%pollInterval)
+		s.controller().queue.addAfter(k, slept.every-s.world.Clock.Now().Sub(slept.since)%slept.every)
 	}
 }
 
