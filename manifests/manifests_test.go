@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 )
 
 const (
@@ -289,4 +291,29 @@ func TestSamplesNameEachOther(t *testing.T) {
 	assert.ElementsMatch(t, []string{"credentials.json"}, keys[pool.Spec.GCPCredentialsSecretRef.Name])
 	assert.ElementsMatch(t, []string{"token", "ca-cert-hash", "control-plane-endpoint"},
 		keys[pool.Spec.KubeadmJoinConfig.TokenSecretRef])
+}
+
+// The sample of prices is read, and is where the hooks look.
+func TestPricesAreWhereTheHooksLook(t *testing.T) {
+	prices := decode[corev1.ConfigMap](t, "samples/prices.yaml", documents(t, "samples/prices.yaml")[0])
+	deployment := load(t).deployment
+	pod := deployment.Spec.Template.Spec
+	require.Len(t, pod.Volumes, 1)
+	source := pod.Volumes[0].ConfigMap
+	require.NotNil(t, source)
+	assert.Equal(t, prices.Name, source.Name)
+	assert.Equal(t, prices.Namespace, deployment.Namespace)
+	assert.True(t, *source.Optional, "a cluster without prices works")
+	mount := pod.Containers[0].VolumeMounts[0]
+	assert.Equal(t, pod.Volumes[0].Name, mount.Name)
+	for key, text := range prices.Data {
+		assert.Contains(t, pod.Containers[0].Args, "--prices="+mount.MountPath+"/"+key)
+		table, err := cost.Parse(key, strings.NewReader(text))
+		require.NoError(t, err)
+		var pool v1alpha1.SpotInstanceVM
+		require.NoError(t, yaml.Unmarshal(documents(t, "samples/pool.yaml")[0], &pool))
+		for _, zone := range append([]string{pool.Spec.GCP.Zone}, pool.Spec.GCP.Zones...) {
+			assert.Empty(t, table.Missing(cost.VMOf(pool.Spec, zone, ""), true))
+		}
+	}
 }

@@ -16,6 +16,8 @@ const (
 	ConditionLosingVMs = "LosingVMs"
 	// ConditionGPUsIdle is True when a pod asks for fewer GPUs than its VM has: they are paid for and not used.
 	ConditionGPUsIdle = "GPUsIdle"
+	// ConditionCheaperOnDemand is True when all replicas together cost more an hour, as spot VMs, than one on-demand VM.
+	ConditionCheaperOnDemand = "CheaperOnDemand"
 	// ConditionIgnoredFields is True when the spec has fields that are accepted and not used.
 	ConditionIgnoredFields = "IgnoredFields"
 )
@@ -47,6 +49,7 @@ const (
 	ReasonStartedOver          = "StartedOver"          // NoUsableCheckpoint
 	ReasonPodDoesNotFit        = "PodDoesNotFit"        // SpecValid: a pod asks for more GPUs than the pool's VMs have
 	ReasonFewerGPUsRequested   = "FewerGPUsRequested"   // GPUsIdle
+	ReasonReplicasCostMore     = "ReplicasCostMore"     // CheaperOnDemand
 	ReasonQuickLosses          = "QuickLosses"          // LosingVMs
 	ReasonCheckpointStorage    = "CheckpointStorage"    // IgnoredFields
 	ReasonTemplateSuspended    = "TemplateSuspended"    // Ready: jobTemplate.spec.suspend

@@ -22,6 +22,9 @@ const (
 	// ConditionSpotAvailable is there for SpotWithStandardFallback. It is False while no zone has spot VMs, or on-demand VMs
 	// still stand in for them.
 	ConditionSpotAvailable = "SpotAvailable"
+	// ConditionCostKnown is there, and False, while there is a price table and VMs of the pool are not reckoned by it: its
+	// message names the line to mend or to add.
+	ConditionCostKnown = "CostKnown"
 )
 
 // Reasons of a SpotInstanceVM's Ready condition. A False condition that keeps VMs from coming lends it its own reason
@@ -58,6 +61,8 @@ const (
 	ReasonStartsFail      = "StartsFail"      // VMsJoining
 	ReasonGPUsMissing     = "GPUsMissing"     // VMsJoining: Nodes are Ready without GPUs
 	ReasonNoticeRefused   = "NoticeRefused"   // NoticeGiven: GCE refuses scheduling.preemptionNoticeDuration
+	ReasonPricesUnusable  = "PricesUnusable"  // CostKnown: the table cannot be read
+	ReasonPriceMissing    = "PriceMissing"    // CostKnown: the table lacks a line
 	ReasonSpotOnly        = "SpotOnly"        // SpotAvailable, True
 	ReasonSpotUnavailable = "SpotUnavailable" // SpotAvailable: waiting for fallbackAfter to pass
 	ReasonOnDemandInUse   = "OnDemandInUse"   // SpotAvailable: on-demand VMs stand in

@@ -182,6 +182,11 @@ type SpotInstanceJobStatus struct {
 	// +optional
 	LostSeconds int64 `json:"lostSeconds"`
 
+	// What the job's replicas have cost: their VMs, from when a pod was bound to each until the pod ended or the VM was gone.
+	// The start of a VM and its idle time are in the cost of the pool alone. Absent without a price table.
+	// +optional
+	Cost *CostStatus `json:"cost,omitempty"`
+
 	// When the first pod started; after a suspension, the first since.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
@@ -265,6 +270,8 @@ type JobReplicaStatus struct {
 // +kubebuilder:printcolumn:name="Last Checkpoint",type=date,JSONPath=`.status.lastCheckpointTime`
 // +kubebuilder:printcolumn:name="Preemptions",type=integer,JSONPath=`.status.preemptions`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Spent USD",type=string,priority=1,JSONPath=`.status.cost.spentUSD`
+// +kubebuilder:printcolumn:name="Saved USD",type=string,priority=1,JSONPath=`.status.cost.savedUSD`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 type SpotInstanceJob struct {
 	metav1.TypeMeta   `json:",inline"`

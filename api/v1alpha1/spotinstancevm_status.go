@@ -71,6 +71,10 @@ type SpotInstanceVMStatus struct {
 	// +optional
 	Preemptions int32 `json:"preemptions"`
 
+	// What the pool's VMs have cost, each from its creation until it was gone. Absent without a price table.
+	// +optional
+	Cost *CostStatus `json:"cost,omitempty"`
+
 	// Generation of the spec that this status answers.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -122,6 +126,10 @@ type VMInstanceStatus struct {
 	// SPOT or STANDARD.
 	// +optional
 	ProvisioningModel string `json:"provisioningModel,omitempty"`
+
+	// GCE machine type.
+	// +optional
+	MachineType string `json:"machineType,omitempty"`
 
 	// Internal IP address.
 	// +optional

@@ -238,6 +238,8 @@ const (
 // +kubebuilder:printcolumn:name="Zones",type=string,JSONPath=`.status.placement`
 // +kubebuilder:printcolumn:name="Preemptions",type=integer,JSONPath=`.status.preemptions`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Spent USD",type=string,priority=1,JSONPath=`.status.cost.spentUSD`
+// +kubebuilder:printcolumn:name="Saved USD",type=string,priority=1,JSONPath=`.status.cost.savedUSD`
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 type SpotInstanceVM struct {
 	metav1.TypeMeta   `json:",inline"`

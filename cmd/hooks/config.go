@@ -13,6 +13,7 @@ type config struct {
 	listen      string
 	kubeconfig  string
 	gceEndpoint string
+	prices      string
 	logLevel    slog.Level
 }
 
@@ -23,6 +24,7 @@ func parseConfig(args []string, env func(string) string) (config, error) {
 	flags.StringVar(&c.listen, "listen", ":8080", "host:port to serve hooks, probes and metrics on")
 	flags.StringVar(&c.kubeconfig, "kubeconfig", env("KUBECONFIG"), "kubeconfig file; empty: the ServiceAccount of this pod")
 	flags.StringVar(&c.gceEndpoint, "gce-endpoint", "", "URL of a Compute Engine stand-in, called without authentication; empty: Google")
+	flags.StringVar(&c.prices, "prices", "", "CSV `file` with what VMs cost: region, machine_type, on_demand_usd_h, spot_usd_h; it may come and change later")
 	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
 		return c, err

@@ -17,6 +17,7 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks"
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks/spotinstancejob"
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks/spotinstancevm"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/kube"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
@@ -42,10 +43,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, listener net.Listene
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	prices := cost.NewFile(c.prices, time.Now)
 	handler := hooks.Router(hooks.Server{
-		Job: spotinstancejob.Hook{Now: time.Now},
+		Job: spotinstancejob.Hook{Now: time.Now, Prices: prices.Table},
 		VM: spotinstancevm.New(spotinstancevm.Config{
 			Cloud: newConnector(gce.Options{Endpoint: c.gceEndpoint}, registry), Kube: server, Now: time.Now, ClusterID: clusterID,
+			Prices: prices.Table,
 		}),
 		Log:      log,
 		Registry: registry,

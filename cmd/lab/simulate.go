@@ -7,13 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/sim"
 )
 
@@ -22,7 +26,7 @@ type comparison struct {
 	simulation
 	circumstances sim.Circumstances
 	outcomes      []sim.Outcome // in the order of the policies
-	prices        sim.Prices    // nil: unknown
+	prices        *cost.Table   // nil: unknown
 }
 
 // simulate compares ways to run one training job on spot VMs whose zones have the capacity that a trace says. It prints
@@ -42,11 +46,7 @@ func simulate(ctx context.Context, args []string, out io.Writer) error {
 	if err := c.run(ctx); err != nil {
 		return err
 	}
-	table, err := c.table()
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(out, table)
+	fmt.Fprint(out, c.table())
 	return errors.Join(c.writeJSON(), c.writePlot())
 }
 
@@ -95,7 +95,7 @@ func (s simulation) circumstances() (sim.Circumstances, error) {
 }
 
 // readPrices reads what VMs cost in the zones, or nothing.
-func (s simulation) readPrices() (sim.Prices, error) {
+func (s simulation) readPrices() (*cost.Table, error) {
 	if s.prices == "" {
 		return nil, nil
 	}
@@ -103,12 +103,39 @@ func (s simulation) readPrices() (sim.Prices, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--prices: %w", err)
 	}
-	prices, err := sim.ReadPrices(s.prices, bytes.NewReader(content), s.machineType)
+	prices, err := cost.Parse(s.prices, bytes.NewReader(content))
 	if err != nil {
 		return nil, err
 	}
-	_, err = prices.OnDemand(s.zones)
-	return prices, err
+	for _, zone := range s.zones {
+		if line := prices.Missing(cost.VM{Zone: zone, MachineType: s.machineType}, true); line != "" {
+			return nil, fmt.Errorf("%s: no price of %s: add a line, or choose others with --zones and --machine-type", s.prices, line)
+		}
+	}
+	return prices, nil
+}
+
+// price is what an hour of a VM costs in a zone.
+func (c comparison) price(zone string) cost.Price {
+	return c.prices.Of(cost.VM{Zone: zone, MachineType: c.machineType})
+}
+
+// spot is what spot VMs cost that were billed for so long in each zone, in USD.
+func (c comparison) spot(billed map[string]time.Duration) float64 {
+	usd := 0.0
+	for _, zone := range slices.Sorted(maps.Keys(billed)) {
+		usd += c.price(zone).Spot * billed[zone].Hours()
+	}
+	return usd
+}
+
+// onDemand is the lowest price of an on-demand VM in any of the zones, in USD an hour.
+func (c comparison) onDemand() float64 {
+	lowest := math.Inf(1)
+	for _, zone := range c.zones {
+		lowest = min(lowest, c.price(zone).OnDemand)
+	}
+	return lowest
 }
 
 // source says where the capacity of zones is from.

@@ -37,10 +37,7 @@ func (c comparison) writePlot() error {
 	if c.plot == "" {
 		return nil
 	}
-	all, err := c.figures()
-	if err != nil {
-		return err
-	}
+	all := c.figures()
 	return os.WriteFile(c.plot, []byte(c.picture(all)), 0o600)
 }
 

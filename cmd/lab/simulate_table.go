@@ -29,33 +29,22 @@ type figures struct {
 }
 
 // figures of all policies, and of one on-demand VM if its price is known.
-func (c comparison) figures() ([]figures, error) {
+func (c comparison) figures() []figures {
 	var all []figures
-	onDemand := 0.0
-	if c.prices != nil {
-		var err error
-		if onDemand, err = c.prices.OnDemand(c.zones); err != nil {
-			return nil, err
-		}
-	}
 	for _, o := range c.outcomes {
 		f := figuresOf(o)
 		if c.prices != nil {
-			usd, err := c.prices.Spot(o.Billed)
-			if err != nil {
-				return nil, err
-			}
-			f.price(usd, onDemand)
+			f.price(c.spot(o.Billed), c.onDemand())
 		}
 		all = append(all, f)
 	}
 	if c.prices != nil {
 		hours := c.circumstances.Lasts.Hours()
 		f := figures{Policy: "one on-demand VM", Goodput: 1, ProgressHours: hours, VMHours: hours}
-		f.price(hours*onDemand, onDemand)
+		f.price(hours*c.onDemand(), c.onDemand())
 		all = append(all, f)
 	}
-	return all, nil
+	return all
 }
 
 func figuresOf(o sim.Outcome) figures {
@@ -83,11 +72,8 @@ func (f *figures) price(usd, onDemand float64) {
 }
 
 // table is all figures in Markdown.
-func (c comparison) table() (string, error) {
-	all, err := c.figures()
-	if err != nil {
-		return "", err
-	}
+func (c comparison) table() string {
+	all := c.figures()
 	var out strings.Builder
 	fmt.Fprintf(&out, "%g days; capacity %s; asked: %s, checkpoints: %s, %s; a checkpoint takes %d s and holds the training up for %d s, a boot %d s; seed %d\n\n",
 		c.days, c.source(), plural(c.replicas, "replica"), pace(c.interval), strings.Join(c.zones, ", "), c.checkpoint, c.freeze, c.boot, c.seed)
@@ -98,7 +84,7 @@ func (c comparison) table() (string, error) {
 		fmt.Fprintf(&out, "| %s | %.1f %% | %.1f h | %.1f h | %.1f h | %.1f | %s | %s | %s | %d | %d |\n",
 			f.Policy, 100*f.Goodput, f.ProgressHours, f.LostHours, f.StalledHours, f.VMHours, usd, per, of, f.Preemptions, f.Checkpoints)
 	}
-	return out.String(), nil
+	return out.String()
 }
 
 // money is what it cost, as far as it is known.
@@ -116,10 +102,7 @@ func (c comparison) writeJSON() error {
 	if c.json == "" {
 		return nil
 	}
-	all, err := c.figures()
-	if err != nil {
-		return err
-	}
+	all := c.figures()
 	content, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the figures: %w", err)

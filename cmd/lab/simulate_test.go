@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/sim"
 )
 
@@ -57,12 +58,15 @@ func TestPolicies(t *testing.T) {
 }
 
 // one is a comparison of one policy that trained for 18 of 24 hours on two VMs.
-func one() comparison {
+func one(t *testing.T) comparison {
+	t.Helper()
 	zones := []string{"us-east1-b"}
+	prices, err := cost.Parse("prices.csv", strings.NewReader("region,machine_type,on_demand_usd_h,spot_usd_h\nus-east1,a3-highgpu-1g,10,3\n"))
+	require.NoError(t, err)
 	return comparison{
-		simulation:    simulation{zones: zones, replicas: 2, interval: v1alpha1.CheckpointInterval{Duration: time.Hour}, days: 1, checkpoint: 180, boot: 120, seed: 1},
+		simulation:    simulation{zones: zones, replicas: 2, interval: v1alpha1.CheckpointInterval{Duration: time.Hour}, days: 1, machineType: "a3-highgpu-1g", checkpoint: 180, boot: 120, seed: 1},
 		circumstances: sim.Circumstances{Lasts: 24 * time.Hour, Trace: sim.Synthesize(1, zones, 24*time.Hour)},
-		prices:        sim.Prices{"us-east1": {OnDemand: 10, Spot: 3}},
+		prices:        prices,
 		outcomes: []sim.Outcome{{
 			Policy: sim.Policy{Name: "as asked"}, Lasted: 24 * time.Hour, Progress: 18 * time.Hour, Lost: 4 * time.Hour, Stalled: 2 * time.Hour,
 			Billed: map[string]time.Duration{"us-east1-b": 45 * time.Hour}, Preemptions: 5, Checkpoints: 30,
@@ -72,28 +76,24 @@ func one() comparison {
 }
 
 func TestTableByHand(t *testing.T) {
-	c := one()
-	table, err := c.table()
-	require.NoError(t, err)
+	c := one(t)
+	table := c.table()
 	assert.Contains(t, table, "| as asked | 75.0 % | 18.0 h | 4.0 h | 2.0 h | 45.0 | 135 | 7.50 | 75 % | 5 | 30 |\n")
 	assert.Contains(t, table, "| one on-demand VM | 100.0 % | 24.0 h | 0.0 h | 0.0 h | 24.0 | 240 | 10.00 | 100 % | 0 | 0 |\n")
 	c.outcomes[0].Progress = 0
-	table, err = c.table()
-	require.NoError(t, err)
+	table = c.table()
 	assert.Contains(t, table, "| 135 | – | – | 5 |", "no progress has no price")
 	c.prices = nil
-	table, err = c.table()
-	require.NoError(t, err)
+	table = c.table()
 	assert.Contains(t, table, "| – | – | – | 5 |")
 	assert.NotContains(t, table, "on-demand VM")
 }
 
 // The picture is XML, shows every policy and zone, and nothing in it is not a number.
 func TestPicture(t *testing.T) {
-	c := one()
+	c := one(t)
 	c.outcomes[0].Name = "a < b"
-	all, err := c.figures()
-	require.NoError(t, err)
+	all := c.figures()
 	picture := c.picture(all)
 	decoder := xml.NewDecoder(strings.NewReader(picture))
 	for {

@@ -19,6 +19,7 @@ type decision struct {
 	ledger     ledger // with every ended attempt accounted for
 	best       source
 	rhythm     rhythm
+	spent      *v1alpha1.CostStatus
 	resync     time.Duration // 0: nothing to wait for
 }
 
@@ -180,7 +181,7 @@ func (s *survey) train() decision {
 
 // conclude keeps the attempts of the slots and the backups worth keeping, and reports.
 func (s *survey) conclude(phase v1alpha1.JobPhase) decision {
-	d := decision{phase: phase, backups: s.planned, ledger: s.ledger, best: s.best, rhythm: s.rhythm}
+	d := decision{phase: phase, backups: s.planned, ledger: s.ledger, best: s.best, rhythm: s.rhythm, spent: s.spent()}
 	for _, of := range s.slots {
 		d.keepJobs = append(d.keepJobs, of.newest.name)
 		for _, a := range of.older {

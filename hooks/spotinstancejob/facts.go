@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 )
 
 // observed is all that decide knows.
@@ -13,11 +14,12 @@ type observed struct {
 	now      time.Time
 	job      *v1alpha1.SpotInstanceJob
 	template template
-	invalid  *specError // non-nil: the spec cannot be run, and says why
-	pool     *poolFacts // nil: the named pool does not exist
-	attempts []attempt  // by replica, then attempt; terminating Jobs included
-	backups  []backup   // by creation, then name; terminating ones included
-	ledger   ledger     // merged from all attempts
+	invalid  *specError  // non-nil: the spec cannot be run, and says why
+	pool     *poolFacts  // nil: the named pool does not exist
+	attempts []attempt   // by replica, then attempt; terminating Jobs included
+	backups  []backup    // by creation, then name; terminating ones included
+	ledger   ledger      // merged from all attempts
+	prices   *cost.Table // nil: the user gave none
 }
 
 // poolFacts is what the job knows of its pool: labels to ask for, and what its status says of VMs.
@@ -28,7 +30,9 @@ type poolFacts struct {
 	gpus        int64  // of each VM; 0: the pool does not tell
 	machineType string
 	vmImage     string
-	trouble     string // message of a Ready condition that is not True
+	spot        bool      // it buys spot VMs, at least while there are some
+	choices     []cost.VM // what a VM of the pool may be, by zone
+	trouble     string    // message of a Ready condition that is not True
 	vms         map[string]vm
 }
 
@@ -39,6 +43,8 @@ type vm struct {
 	unneeded bool          // it goes, or is gone, because nothing ran on it any more
 	notice   time.Duration // that GCE gives before it stops the VM
 	stops    time.Time     // when GCE stops it, as its notice says, or until when its pool waits at least; zero: nobody has told
+	priced   cost.VM       // what its price depends on
+	spot     bool          // as GCE sold it
 }
 
 // attempt is one child Job and its pod.
@@ -134,11 +140,19 @@ func (a attempt) progress(t time.Time) time.Duration {
 // end is when the attempt stopped training, or zero while it has not: the first sign of it, since after a VM's end come
 // those of its pod and its Job.
 func (a attempt) end() time.Time {
-	signs := []time.Time{a.ended}
+	if a.vm.leaving() {
+		return a.firstEnd(a.vm.since)
+	}
+	return a.firstEnd()
+}
+
+// firstEnd is the first sign that the attempt does not run any more, or zero while there is none.
+func (a attempt) firstEnd(signs ...time.Time) time.Time {
+	signs = append(signs, a.ended)
 	if a.pod != nil {
 		signs = append(signs, a.pod.ended, a.pod.deletedAt)
 	}
-	if a.vm.leaving() || a.vm.state == v1alpha1.InstanceGone {
+	if a.vm.state == v1alpha1.InstanceGone {
 		signs = append(signs, a.vm.since)
 	}
 	var first time.Time

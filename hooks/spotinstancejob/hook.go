@@ -7,12 +7,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
 
-// Hook answers Metacontroller's calls for SpotInstanceJobs. It is a function of the request and the clock.
+// Hook answers Metacontroller's calls for SpotInstanceJobs. It is a function of the request, the clock and the
+// prices.
 type Hook struct {
 	Now func() time.Time
+	// Prices is what VMs cost; with an error, what they cost as far as is known. Nil: nobody knows.
+	Prices func() (*cost.Table, error)
 }
 
 // Customize asks for the job's pods and its pool along with each sync.
@@ -37,6 +41,9 @@ func (h Hook) Sync(_ context.Context, request *webhook.Request[v1alpha1.SpotInst
 	o, err := observe(request, h.Now())
 	if err != nil {
 		return webhook.Response{}, err
+	}
+	if h.Prices != nil {
+		o.prices, _ = h.Prices() // the pool tells its user what is wrong with the table
 	}
 	return render(o, decide(o)), nil
 }

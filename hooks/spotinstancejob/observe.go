@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
 
@@ -85,10 +86,14 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		machineType: pool.Spec.GCP.MachineType,
 		vmImage:     pool.Spec.VMImage,
 		vms:         map[string]vm{},
+		spot:        pool.Spec.ProvisioningModel != v1alpha1.ProvisioningStandard,
 	}
 	if pool.Spec.GPU != nil {
 		facts.gpus = int64(pool.Spec.GPU.Count)
 		facts.gpu = fmt.Sprintf("%s/%d", pool.Spec.GPU.Type, pool.Spec.GPU.Count)
+	}
+	for _, zone := range append([]string{pool.Spec.GCP.Zone}, pool.Spec.GCP.Zones...) {
+		facts.choices = append(facts.choices, cost.VMOf(pool.Spec, zone, ""))
 	}
 	for _, c := range pool.Status.Conditions {
 		if c.Type == v1alpha1.ConditionReady && c.Status != metav1.ConditionTrue {
@@ -96,7 +101,10 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		}
 	}
 	for _, instance := range pool.Status.ProvisionedInstances {
-		entry := vm{state: instance.State, since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded}
+		entry := vm{
+			state: instance.State, since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded,
+			priced: cost.VMOf(pool.Spec, instance.Zone, instance.MachineType), spot: instance.ProvisioningModel != "STANDARD",
+		}
 		if instance.PreemptionNotice != nil {
 			entry.notice = instance.PreemptionNotice.Duration
 		}

@@ -60,6 +60,7 @@ func renderStatus(o observed, d decision) v1alpha1.SpotInstanceJobStatus {
 		LostSeconds:         max(old.LostSeconds, accounted.LostSeconds),
 		StartTime:           startOfJob(o, d),
 		AutoInterval:        renderInterval(o, d.rhythm),
+		Cost:                d.spent,
 		CompletionTime:      old.CompletionTime,
 		ObservedGeneration:  o.job.Generation,
 	}

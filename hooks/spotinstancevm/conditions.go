@@ -30,6 +30,9 @@ func conditionsOf(before []metav1.Condition, o observed, d decision) []metav1.Co
 	if o.settings.fallback {
 		now = append(now, spotCondition(o, d))
 	}
+	if unknown := costCondition(o); unknown != nil {
+		now = append(now, *unknown)
+	}
 	now = append([]metav1.Condition{readyCondition(o, d, now)}, now...)
 	kept := slices.DeleteFunc(slices.Clone(before), func(c metav1.Condition) bool {
 		return meta.FindStatusCondition(now, c.Type) == nil || !webhook.IsWritable(c.LastTransitionTime)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 )
 
 // decision is what decide makes of the facts: data only. act runs its operations, render turns the rest into status.
@@ -17,6 +18,7 @@ type decision struct {
 	starts      starts
 	refusal     *refusal // GCE refused the newest start, whatever the zone
 	preemptions int32
+	spent       *v1alpha1.CostStatus
 	finalized   bool
 
 	// Known after acting, see settle.
@@ -77,6 +79,7 @@ func decide(o observed) decision {
 		grow(o, &d)
 	}
 	d.operations = operationsFor(o, d)
+	d.spent, _ = cost.Continue(o.spent, o.prices, runsOf(o), o.now)
 	d.machines = prune(o, d)
 	d.finalized = o.finalizing && isFinished(o, d)
 	return d

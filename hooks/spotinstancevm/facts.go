@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
 
@@ -40,6 +41,10 @@ type observed struct {
 	hopeless   bool      // the cloud cannot be asked with any credentials at hand, and will not be
 	counted    int32     // preemptions so far, as status has it
 	dry        time.Time // since when no zone had spot VMs, as status has it; zero: they have
+
+	spent        *v1alpha1.CostStatus // as status has it; nil: nothing was reckoned yet
+	prices       *cost.Table          // nil: the user gave none
+	priceTrouble string               // why the table could not be read again
 }
 
 // machine is one VM of the pool: what status remembers of it, and what was read of it now.
@@ -86,6 +91,7 @@ type seen struct {
 	internalIP string
 	externalIP string
 	created    time.Time
+	machine    string // type
 	notice     time.Duration
 	noticed    bool // notice was told, even if zero
 }

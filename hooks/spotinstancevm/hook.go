@@ -11,17 +11,20 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
 
 const writeTimeout = 4 * time.Second // of one operation
 
-// Config is what a Hook is made of. All fields but Together are needed.
+// Config is what a Hook is made of. All fields but Prices and Together are needed.
 type Config struct {
 	Cloud     Connector
 	Kube      Kube
 	Now       func() time.Time
 	ClusterID string // UID of Namespace kube-system: keeps apart the VMs of clusters that share a project
+	// Prices is what VMs cost; with an error, what they cost as far as is known. Nil: nobody knows.
+	Prices func() (*cost.Table, error)
 	// Together makes those calls of one sync that need not wait for each other, and returns when all have. Nil makes
 	// them side by side; a simulation makes them in a row, so that the same sync is the same calls in the same order.
 	Together func(calls []func())
@@ -37,6 +40,7 @@ type Hook struct {
 	secrets    *secretReader
 	signatures *signatureReader
 	memory     *memory
+	prices     func() (*cost.Table, error)
 	throttle   *throttle
 	together   func([]func())
 }
@@ -46,12 +50,16 @@ func New(c Config) *Hook {
 	if c.Together == nil {
 		c.Together = sideBySide
 	}
+	if c.Prices == nil {
+		c.Prices = func() (*cost.Table, error) { return nil, nil }
+	}
 	return &Hook{
 		cloud: c.Cloud, kube: c.Kube, now: c.Now, cluster: c.ClusterID,
 		zones:      newZoneReader(c.Now, c.ClusterID),
 		secrets:    newSecretReader(c.Now, c.Kube),
 		signatures: newSignatureReader(c.Now, c.Kube),
 		memory:     newMemory(),
+		prices:     c.Prices,
 		throttle:   newThrottle(c.Now),
 		together:   c.Together,
 	}

@@ -75,6 +75,11 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		wants:      wantsOf(r),
 		counted:    r.pool.Status.Preemptions,
 		dry:        timeOf(r.pool.Status.SpotUnavailableSince),
+		spent:      r.pool.Status.Cost,
+	}
+	var unusable error
+	if o.prices, unusable = h.prices(); unusable != nil {
+		o.priceTrouble = unusable.Error()
 	}
 	o.demand, o.lent = len(o.wants), lentTo(o, r)
 	o.problems = specProblems(o.id, r.pool, o.settings)

@@ -66,6 +66,7 @@ func recall(id identity, entries []v1alpha1.VMInstanceStatus) map[string]*machin
 			seen: seen{
 				instanceID: entry.InstanceID, model: entry.ProvisioningModel,
 				internalIP: entry.InternalIP, externalIP: entry.ExternalIP, created: timeOf(entry.CreationTime),
+				machine: entry.MachineType,
 			},
 		}
 		if entry.PreemptionNotice != nil {
@@ -95,7 +96,7 @@ func takeInstance(o observed, machines map[string]*machine, i gce.Instance, spec
 	m.gpus = gpusOf(i.Labels, o.settings.gpus)
 	m.seen = seen{
 		instanceID: i.ID, model: i.ProvisioningModel, internalIP: i.InternalIP, externalIP: i.ExternalIP,
-		created: second(i.CreationTime), notice: i.PreemptionNotice, noticed: i.ProvisioningModel == gce.ModelSpot,
+		created: second(i.CreationTime), machine: i.MachineType, notice: i.PreemptionNotice, noticed: i.ProvisioningModel == gce.ModelSpot,
 	}
 	if i.MaxRunDuration > 0 {
 		m.runsUntil = second(i.CreationTime).Add(i.MaxRunDuration)

@@ -25,6 +25,7 @@ func render(pool *v1alpha1.SpotInstanceVM, o observed, d decision) webhook.Respo
 		ObservedGeneration: o.generation,
 
 		SpotUnavailableSince: stamp(d.dry),
+		Cost:                 d.spent,
 	}
 	if o.finalizing {
 		status.DesiredReplicas = 0
@@ -82,6 +83,7 @@ func entryOf(m machine) v1alpha1.VMInstanceStatus {
 		InstanceID:        m.seen.instanceID,
 		Zone:              m.zone,
 		ProvisioningModel: m.seen.model,
+		MachineType:       m.seen.machine,
 		InternalIP:        m.seen.internalIP,
 		ExternalIP:        m.seen.externalIP,
 		State:             m.state,

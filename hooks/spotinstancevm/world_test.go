@@ -22,6 +22,7 @@ import (
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks/spotinstancevm"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
@@ -51,6 +52,7 @@ type world struct {
 	mu       sync.Mutex    // guards accounts
 	accounts []string      // credentials used, in order
 	boot     time.Duration // from RUNNING to a Ready Node; negative: never
+	prices   func() (*cost.Table, error)
 }
 
 func newWorld(t testing.TB, edit ...func(*v1alpha1.SpotInstanceVM)) *world {
@@ -73,6 +75,7 @@ func (w *world) restart() { w.handler = w.server() }
 func (w *world) server() http.Handler {
 	w.hook = spotinstancevm.New(spotinstancevm.Config{
 		Cloud: connector{w.gce, &w.mu, &w.accounts}, Kube: w.kube, Now: w.clock.Now, ClusterID: "11111111-2222-3333-4444-555555555555",
+		Prices: w.prices,
 	})
 	log := slog.New(slog.DiscardHandler)
 	mux := http.NewServeMux()

@@ -29,6 +29,7 @@ type Options struct {
 	GCE gcefake.Config
 	// CheckpointBackups installs the checkpoint agent's kind at once; InstallCheckpointBackups does it later.
 	CheckpointBackups bool
+	Prices            string    // table of what VMs cost, as CSV; empty: nobody knows
 	Log               io.Writer // of the lab's own doings; nil: none
 }
 
@@ -37,6 +38,7 @@ type Cluster struct {
 	binaries Binaries
 	timing   Timing
 	log      io.Writer
+	prices   string
 
 	dir       string
 	lock      *fileLock
@@ -102,7 +104,7 @@ func startOnce(ctx context.Context, options Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		binaries: options.Binaries, timing: options.Timing.withDefaults(), log: options.Log,
-		dir: dir, lock: lock, launcher: newLauncher(dir), gce: newGCE(options.GCE), images: newImages(),
+		prices: options.Prices, dir: dir, lock: lock, launcher: newLauncher(dir), gce: newGCE(options.GCE), images: newImages(),
 	}
 	c.stop = sync.OnceFunc(c.shutDown)
 	err = c.start(ctx)

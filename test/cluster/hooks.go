@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 )
 
+// pricesFile stands in for the operator's ConfigMap gce-prices.
+const pricesFile = "prices.csv"
+
 // Hooks is the operator's own process.
 type Hooks struct {
 	cluster    *Cluster
@@ -51,6 +54,7 @@ func (h *Hooks) start(ctx context.Context) error {
 	h.address.Store(address)
 	h.process, err = h.cluster.launcher.start(command{name: "hooks", path: h.cluster.binaries.Hooks, args: []string{
 		"--listen=" + address, "--kubeconfig=" + h.kubeconfig, "--gce-endpoint=" + h.cluster.GCEEndpoint(),
+		"--prices=" + h.cluster.file(pricesFile),
 	}})
 	if err != nil {
 		return err

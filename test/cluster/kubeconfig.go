@@ -28,6 +28,9 @@ func (c *Cluster) writeFiles(context.Context) (err error) {
 		"tokens.csv":  fmt.Appendf(nil, "%s,lab-admin,lab-admin,system:masters\n", c.token),
 		"stages.yaml": c.timing.stages(),
 	}
+	if c.prices != "" {
+		files[pricesFile] = []byte(c.prices)
+	}
 	for name, content := range files {
 		if err := writeSecret(c.file(name), content); err != nil {
 			return err

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 			Delete: time.Second, Stop: 2 * time.Second, Notice: 5 * time.Second,
 		},
 		Zones: allZones(),
-	}}, &lab)
+	}, Prices: allPrices()}, &lab)
 }
 
 // install installs the checkpoint agent's kind and the operator, and begins to record, before the first story.

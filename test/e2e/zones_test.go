@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
 // zoneSets is how many scenes can begin while one goes on, so that each has zones of its own.
@@ -18,6 +21,16 @@ func zonesOf(n int) map[string]string {
 	}
 	zones["w"] = fmt.Sprintf("lab-west%d-b", n%zoneSets)
 	return zones
+}
+
+// allPrices is what VMs cost in the zones of all scenes.
+func allPrices() string {
+	table := story.Prices(nil)
+	for n := range zoneSets {
+		_, rows, _ := strings.Cut(story.Prices(zonesOf(n)), "\n")
+		table += rows
+	}
+	return table
 }
 
 // allZones are those of all scenes, and the one that the original operator's manifest names.

@@ -129,8 +129,10 @@ func (l *Laws) seeCall(c Call) {
 		l.judgeCheckpoints(v)
 		l.judgeRescue(v)
 		l.judgeStatus(v)
+		l.judgeCost(v, v.job.Status.Cost, v.status.Cost)
 		return
 	}
 	l.judgePlan(v)
+	l.judgeCost(v, v.pool.Status.Cost, v.poolStatus.Cost)
 	l.judgeGone(v)
 }

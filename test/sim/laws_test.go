@@ -190,6 +190,13 @@ func TestLawsCanBeBroken(t *testing.T) {
 			require.NoError(w, w.API.Update(keyOf(w.job), "", func(o Object) { o.(*v1alpha1.SpotInstanceJob).Status.Preemptions = 1 }))
 			w.answer(v1alpha1.SpotInstanceJobStatus{Preemptions: 1})
 		}, func(w *court) { w.answer(going) }},
+		"money": {"counters-only-grow", func(w *court) {
+			spent := &v1alpha1.CostStatus{SpentUSD: "2", OnDemandUSD: "6"}
+			require.NoError(w, w.API.Update(keyOf(w.job), "", func(o Object) { o.(*v1alpha1.SpotInstanceJob).Status.Cost = spent }))
+			w.answer(v1alpha1.SpotInstanceJobStatus{Cost: spent})
+		}, func(w *court) {
+			w.answer(v1alpha1.SpotInstanceJobStatus{Cost: &v1alpha1.CostStatus{SpentUSD: "1", OnDemandUSD: "6"}})
+		}},
 		"created after": {"the-end-is-final", func(w *court) { w.attempt("one", "0") }, func(w *court) { w.jobSays(over.Phase); w.attempt("two", "0") }},
 		"name again":    {"no-name-twice", func(w *court) { w.attempt("one", "0"); w.API.Remove(Key{"Job", Namespace, "one"}) }, func(w *court) { w.attempt2("one") }},
 		"plan":          {"no-vm-too-many", func(w *court) { w.attempt("one", "0"); w.plan(planned("pool-0")) }, func(w *court) { w.plan(planned("pool-0"), planned("pool-1")) }},

@@ -128,7 +128,7 @@ func TestSleeperWakes(t *testing.T) {
 	w.Advance(20 * time.Minute)
 	looks = nil
 	w.Advance(20 * time.Minute)
-	assert.LessOrEqual(t, len(looks), 5, "Metacontroller looks at all parents every 30 minutes, too")
+	assert.LessOrEqual(t, len(looks), 7, "Metacontroller looks at all parents every 30 minutes, too, and after each of two steps of its account")
 	looks = nil
 	w.Advance(12 * time.Second)
 	require.NoError(t, w.GCE.Crash(w.running()[0]))

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +17,8 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks"
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks/spotinstancejob"
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks/spotinstancevm"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
 // restartTakes is how long nobody answers after a hook server died.
@@ -66,14 +70,19 @@ func (s *Servers) run(servers int) {
 
 func (s *Servers) handler() http.Handler {
 	return hooks.Router(hooks.Server{
-		Job: spotinstancejob.Hook{Now: s.now},
+		Job: spotinstancejob.Hook{Now: s.now, Prices: prices},
 		VM: spotinstancevm.New(spotinstancevm.Config{
-			Cloud: s.world.Cloud, Kube: newPort(s.world), Now: s.now, ClusterID: ClusterID, Together: inARow,
+			Cloud: s.world.Cloud, Kube: newPort(s.world), Now: s.now, ClusterID: ClusterID, Together: inARow, Prices: prices,
 		}),
 		Log:      slog.New(slog.DiscardHandler),
 		Registry: prometheus.NewRegistry(),
 	})
 }
+
+// prices is the table that all worlds share.
+var prices = sync.OnceValues(func() (*cost.Table, error) {
+	return cost.Parse("prices.csv", strings.NewReader(story.Prices(zoneNames)))
+})
 
 func inARow(calls []func()) {
 	for _, call := range calls {

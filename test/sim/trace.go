@@ -1,13 +1,13 @@
 package sim
 
 import (
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/csvtable"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
 
@@ -34,25 +34,24 @@ const (
 // could be created there at that time. Rows whose column status, if there is one, is not success are left out. Without
 // zones it reads all that the file has. Errors name the file, the line, the column and the remedy.
 func ReadTrace(name string, from io.Reader, zones []string) (Trace, error) {
-	t, err := newTable(name, from, append([]string{columnTime}, zones...)...)
+	t, err := csvtable.New(name, from, append([]string{columnTime}, zones...)...)
 	if err != nil {
 		return Trace{}, err
 	}
 	trace := Trace{Zones: slices.Clone(zones)}
 	if len(zones) == 0 {
-		trace.Zones = slices.DeleteFunc(slices.Clone(t.header), isNoZone)
+		trace.Zones = slices.DeleteFunc(t.Columns(), isNoZone)
 	}
 	for _, zone := range trace.Zones {
 		if gce.ValidateZone(zone) != nil {
-			return Trace{}, t.wrong(zone, "this is no zone: name the column after one, such as us-central1-a, or choose others with --zones")
+			return Trace{}, t.Wrong(zone, "this is no zone: name the column after one, such as us-central1-a, or choose others with --zones")
 		}
 	}
 	if err := trace.readRows(t); err != nil {
 		return Trace{}, err
 	}
 	if len(trace.Zones) == 0 || len(trace.Rows) < 2 {
-		return Trace{}, fmt.Errorf("%s:%d: column %s: %d rows of %d zones are no trace: give two rows or more, of one zone or more",
-			name, t.line, columnTime, len(trace.Rows), len(trace.Zones))
+		return Trace{}, t.Wrong(columnTime, "%d rows of %d zones are no trace: give two rows or more, of one zone or more", len(trace.Rows), len(trace.Zones))
 	}
 	return trace, nil
 }
@@ -61,31 +60,31 @@ func isNoZone(column string) bool {
 	return column == columnTime || column == columnStatus || column == columnTook
 }
 
-func (trace *Trace) readRows(t *table) error {
+func (trace *Trace) readRows(t *csvtable.Table) error {
 	var first, last time.Time
 	for {
-		more, err := t.next()
+		more, err := t.Next()
 		if err != nil || !more {
 			return err
 		}
-		if status := t.value(columnStatus); status != "" && status != "success" {
+		if status := t.Value(columnStatus); status != "" && status != "success" {
 			continue
 		}
-		at, err := time.Parse(time.RFC3339Nano, t.value(columnTime))
+		at, err := time.Parse(time.RFC3339Nano, t.Value(columnTime))
 		switch {
 		case err != nil:
-			return t.wrong(columnTime, "%q is no time: write it as 2025-10-03T17:10:00-07:00", t.value(columnTime))
+			return t.Wrong(columnTime, "%q is no time: write it as 2025-10-03T17:10:00-07:00", t.Value(columnTime))
 		case first.IsZero():
 			first = at
 		case !at.After(last):
-			return t.wrong(columnTime, "%s is not after the row before it: sort the rows by time", t.value(columnTime))
+			return t.Wrong(columnTime, "%s is not after the row before it: sort the rows by time", t.Value(columnTime))
 		}
 		last = at
 		row := TraceRow{At: at.Sub(first)}
 		for _, zone := range trace.Zones {
-			n, err := strconv.Atoi(strings.TrimSpace(t.value(zone)))
+			n, err := strconv.Atoi(strings.TrimSpace(t.Value(zone)))
 			if err != nil || n < 0 {
-				return t.wrong(zone, "%q is no whole number from 0: write how many VMs fit into the zone", t.value(zone))
+				return t.Wrong(zone, "%q is no whole number from 0: write how many VMs fit into the zone", t.Value(zone))
 			}
 			row.Capacity = append(row.Capacity, n)
 		}

@@ -3,6 +3,7 @@ package sim
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -66,3 +67,5 @@ func skewed(random *rand.Rand, mean time.Duration) time.Duration {
 	e := random.ExpFloat64()
 	return time.Duration(e * e / 2 * float64(mean))
 }
+
+func region(zone string) string { return zone[:max(strings.LastIndex(zone, "-"), 0)] }

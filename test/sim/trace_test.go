@@ -107,37 +107,3 @@ func TestSynthesizeUS(t *testing.T) {
 		assert.InDelta(t, perWeek, losses/weeks, perWeek/3, zone)
 	}
 }
-
-const somePrices = `region,machine_type,on_demand_usd_h,spot_usd_h
-us-east1,a3-highgpu-1g,11,4.5
-us-west1,a3-highgpu-1g,12,6
-us-east1,g2-standard-4,many,
-`
-
-func TestReadPrices(t *testing.T) {
-	prices, err := ReadPrices("prices.csv", strings.NewReader(somePrices), "a3-highgpu-1g")
-	require.NoError(t, err)
-	assert.Equal(t, Prices{"us-east1": {11, 4.5}, "us-west1": {12, 6}}, prices)
-	usd, err := prices.Spot(map[string]time.Duration{"us-east1-b": time.Hour, "us-east1-c": 30 * time.Minute, "us-west1-a": 2 * time.Hour})
-	require.NoError(t, err)
-	assert.InDelta(t, 1.5*4.5+2*6, usd, 1e-9)
-	onDemand, err := prices.OnDemand([]string{"us-west1-a", "us-east1-b"})
-	require.NoError(t, err)
-	assert.InDelta(t, 11, onDemand, 1e-9)
-	_, err = prices.OnDemand([]string{"us-south1-a"})
-	assert.EqualError(t, err, "no price for region us-south1: the file has us-east1, us-west1; add a line for it")
-	_, err = prices.Spot(map[string]time.Duration{"us-south1-a": time.Hour})
-	assert.Error(t, err)
-}
-
-func TestReadPricesSaysWhatIsWrong(t *testing.T) {
-	for machineType, want := range map[string]string{
-		"g2-standard-4": `prices.csv:4: column on_demand_usd_h: "many" is no price: write USD per hour, such as 6.33`,
-		"a4-highgpu-8g": `prices.csv:4: column machine_type: no line up to here is about "a4-highgpu-8g": choose another with --machine-type`,
-	} {
-		_, err := ReadPrices("prices.csv", strings.NewReader(somePrices), machineType)
-		assert.EqualError(t, err, want)
-	}
-	_, err := ReadPrices("prices.csv", strings.NewReader("region\n"), "a3-highgpu-1g")
-	assert.ErrorContains(t, err, "prices.csv:1: column machine_type: there is no such column")
-}

@@ -37,6 +37,7 @@ func Looks() []string { return slices.Sorted(maps.Keys(looks())) }
 //	status job|pool NAME what its status tells, without times and hashes
 //	message job|pool NAME CONDITION
 //	left                 how many things exist
+//	cost job|pool NAME   what was paid for VMs so far, compared to their price on demand
 //	order A B ...        these milestones were reached first in this order
 //	never A ...          these milestones were not reached
 //	count A              how often a milestone was reached
@@ -58,7 +59,7 @@ type viewer struct {
 
 func looks() map[string]func(viewer) (string, error) {
 	return map[string]func(viewer) (string, error){
-		"wait": viewer.wait, "stays": viewer.stays, "status": viewer.status, "message": viewer.message, "left": viewer.left,
+		"wait": viewer.wait, "stays": viewer.stays, "status": viewer.status, "message": viewer.message, "left": viewer.left, "cost": viewer.cost,
 		"order": viewer.order, "never": viewer.never, "count": viewer.count, "turns": viewer.turns, "restored": viewer.restored,
 	}
 }

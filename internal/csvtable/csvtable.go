@@ -1,4 +1,6 @@
-package sim
+// Package csvtable reads CSV files that people edit: its errors name the file, the line, the column and the remedy. It knows no
+// columns of its own.
+package csvtable
 
 import (
 	"encoding/csv"
@@ -9,8 +11,8 @@ import (
 	"strings"
 )
 
-// table reads a CSV file with a header, row by row. Its errors name the file, the line, the column and the remedy.
-type table struct {
+// Table reads a CSV file with a header, row by row.
+type Table struct {
 	name   string
 	reader *csv.Reader
 	header []string
@@ -18,11 +20,11 @@ type table struct {
 	line   int
 }
 
-// newTable reads the header, which must have these columns.
-func newTable(name string, from io.Reader, needs ...string) (*table, error) {
-	t := &table{name: name, reader: csv.NewReader(from)}
+// New reads the header, which must have these columns.
+func New(name string, from io.Reader, needs ...string) (*Table, error) {
+	t := &Table{name: name, reader: csv.NewReader(from)}
 	t.reader.ReuseRecord = true
-	if more, err := t.next(); err != nil {
+	if more, err := t.Next(); err != nil {
 		return nil, err
 	} else if !more {
 		return nil, fmt.Errorf("%s:1: the file is empty: its first line names the columns, such as %s", name, strings.Join(needs, ","))
@@ -30,14 +32,17 @@ func newTable(name string, from io.Reader, needs ...string) (*table, error) {
 	t.header = slices.Clone(t.row)
 	for _, column := range needs {
 		if !slices.Contains(t.header, column) {
-			return nil, t.wrong(column, "there is no such column: the file has %s", strings.Join(t.header, ", "))
+			return nil, t.Wrong(column, "there is no such column: the file has %s", strings.Join(t.header, ", "))
 		}
 	}
 	return t, nil
 }
 
-// next goes on to the next row. It reports false at the end of the file.
-func (t *table) next() (more bool, err error) {
+// Columns are those of the header, in order.
+func (t *Table) Columns() []string { return slices.Clone(t.header) }
+
+// Next goes on to the next row. It reports false at the end of the file.
+func (t *Table) Next() (more bool, err error) {
 	t.row, err = t.reader.Read()
 	if errors.Is(err, io.EOF) {
 		return false, nil
@@ -56,8 +61,8 @@ func (t *table) next() (more bool, err error) {
 	return true, nil
 }
 
-// value is that of a column, or empty if there is no such column.
-func (t *table) value(column string) string {
+// Value is that of a column, or empty if there is no such column.
+func (t *Table) Value(column string) string {
 	at := slices.Index(t.header, column)
 	if at < 0 {
 		return ""
@@ -65,7 +70,7 @@ func (t *table) value(column string) string {
 	return t.row[at]
 }
 
-// wrong is an error about the value of a column in this row.
-func (t *table) wrong(column, format string, args ...any) error {
+// Wrong is an error about the value of a column in this row.
+func (t *Table) Wrong(column, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: column %s: %s", t.name, t.line, column, fmt.Sprintf(format, args...))
 }
