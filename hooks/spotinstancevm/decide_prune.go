@@ -1,7 +1,8 @@
 package spotinstancevm
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -9,6 +10,7 @@ import (
 
 const (
 	keepGone   = 10 * time.Minute // a VM that is gone stays listed, so that its job learns of it
+	keepNewest = 20               // of those, or as many as there are VMs: each write costs the API server a look at every entry
 	keepRounds = 10               // of failed starts that are remembered: more do not lengthen the back-off
 )
 
@@ -20,20 +22,23 @@ func prune(o observed, d decision) []machine {
 		failed[m.name] = i >= len(d.starts.rounds)-keepRounds
 	}
 	kept := make([]machine, 0, len(d.machines))
+	var missed []machine
 	for _, m := range d.machines {
-		if m.state != v1alpha1.InstanceGone || m.ordinal == top || failed[m.name] || isMissed(o, m) {
+		switch {
+		case m.state != v1alpha1.InstanceGone || m.ordinal == top || failed[m.name] || m.pods > 0 || m.node != nil:
 			kept = append(kept, m)
+		case isMissed(o, m):
+			missed = append(missed, m)
 		}
 	}
-	sort.Slice(kept, func(i, j int) bool { return kept[i].ordinal < kept[j].ordinal })
+	slices.SortFunc(missed, func(a, b machine) int { return cmp.Or(b.since.Compare(a.since), cmp.Compare(b.ordinal, a.ordinal)) })
+	kept = append(kept, missed[:min(len(missed), max(keepNewest, len(kept)))]...)
+	slices.SortFunc(kept, func(a, b machine) int { return cmp.Compare(a.ordinal, b.ordinal) })
 	return kept
 }
 
 // isMissed tells whether somebody may still look for a VM that is gone. Nobody looks for one that was only planned.
 func isMissed(o observed, m machine) bool {
-	if m.pods > 0 || m.node != nil {
-		return true
-	}
 	never := m.seen.instanceID == "" && m.operation == "" && m.reason == v1alpha1.VMNotNeeded
 	return !never && o.now.Sub(m.since) < keepGone
 }
