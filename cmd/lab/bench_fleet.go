@@ -210,6 +210,23 @@ func (f *fleet) answered(ctx context.Context, job string, after time.Time) (seen
 	return seen, err
 }
 
+// noteRequested notes when a VM was asked for after a moment. None is if the pools have one to spare for each that is going.
+func (f *fleet) noteRequested(ctx context.Context, row string, size int, after time.Time) error {
+	return f.until(ctx, "a VM is asked for", func() bool {
+		if last := f.created[len(f.created)-1]; last.Time.After(after) {
+			f.note(row, "requested", last.Time.Sub(after).Seconds())
+			return true
+		}
+		staying := 0
+		for _, vm := range f.bench.lab.GCE().Instances() {
+			if vm.Project == f.namespace && !vm.Noticed && vm.Status != "STOPPING" {
+				staying++
+			}
+		}
+		return staying >= 2*size
+	})
+}
+
 // notices measures one notice at a time, of one job after the other.
 func notices(row string, size, number int) func(context.Context, *trial) error {
 	return func(ctx context.Context, t *trial) error {
@@ -239,67 +256,11 @@ func notices(row string, size, number int) func(context.Context, *trial) error {
 				return err
 			}
 			t.note(row, "object", seen.Sub(at).Seconds())
-			err = f.until(ctx, "a VM is asked for", func() bool {
-				last := len(f.created) - 1
-				if !f.created[last].Time.After(at) {
-					return false
-				}
-				t.note(row, "requested", f.created[last].Time.Sub(at).Seconds())
-				return true
-			})
-			if err != nil {
+			if err := f.noteRequested(ctx, row, size, at); err != nil {
 				return err
 			}
 			t.note(row, "told", f.toldAfter(job, at))
 		}
-		return nil
-	}
-}
-
-// burst gives one VM of each job its notice in the same second, and counts the lists that GCE is asked for, in the minute
-// before and in the minute from then on.
-func burst(row string, size int) func(context.Context, *trial) error {
-	return func(ctx context.Context, t *trial) error {
-		f, err := t.newFleet(ctx, size)
-		if err != nil {
-			return err
-		}
-		if err := f.start(ctx, size); err != nil {
-			return err
-		}
-		lists := func() float64 { return float64(t.bench.lab.GCE().Calls()[gcefake.ListInstances]) }
-		before := lists()
-		if err := t.lasts(ctx, time.Minute); err != nil {
-			return err
-		}
-		t.note(row, "lists before", lists()-before)
-		before = lists()
-		began := map[string]time.Time{}
-		for i := range size {
-			if began[f.jobOf(i)], err = f.notice(f.jobOf(i), 1); err != nil {
-				return err
-			}
-		}
-		first := began[f.jobOf(0)]
-		t.note(row, "struck", began[f.jobOf(size-1)].Sub(first).Seconds())
-		for i := range size {
-			seen, err := f.answered(ctx, f.jobOf(i), first)
-			if err != nil {
-				return err
-			}
-			t.note(row, "object", seen.Sub(began[f.jobOf(i)]).Seconds())
-		}
-		if err := t.lasts(ctx, time.Until(first.Add(time.Minute))); err != nil {
-			return err
-		}
-		t.note(row, "lists after", lists()-before)
-		for i := range size {
-			t.note(row, "told", f.toldAfter(f.jobOf(i), first))
-			if err := f.settled(ctx, f.jobOf(i)); err != nil {
-				return err
-			}
-		}
-		t.note(row, "all train", time.Since(first).Seconds())
 		return nil
 	}
 }

@@ -99,8 +99,9 @@ func latencyRows() []row {
 		{"burst100", "100 jobs, one VM of each gets its notice in the same second: pods told / CheckpointBackup object / all train again", "–", "reads no notice", []metric{
 			{name: "told", show: tail, than: never}, {name: "object", show: tail, than: never}, {name: "all train", show: spread, than: never},
 		}},
-		{"burst100", "… lists of instances in the minute before / from then on", "–", "–", []metric{
-			{name: "lists before", show: count, than: never}, {name: "lists after", show: count, than: never},
+		{"burst100", "… lists of instances in a minute: before / after one notice in each of the 10 pools / after the burst", "–", "–", []metric{
+			{name: "lists before", show: count, than: never}, {name: "lists after one of each pool", show: count, than: never},
+			{name: "lists after", show: count, than: never},
 		}},
 	}
 }
