@@ -1,6 +1,8 @@
 package spotinstancevm
 
 import (
+	"time"
+
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
@@ -37,15 +39,20 @@ func forgetOf(_ observed, m machine) (operation, bool) {
 	return operation{verb: deleteNode, vm: m.name, zone: m.zone, node: m.node.ref()}, true
 }
 
+// agentTaints is how long the node agent that has heard of a preemption is left alone with the Node's taint: two who write at
+// the same moment make Metacontroller ask once more before it has seen that a VM is planned.
+const agentTaints = 2 * time.Second
+
 // taintOf keeps new pods off a VM that leaves, and lets them on one again that stays after all.
-func taintOf(_ observed, m machine) (operation, bool) {
+func taintOf(o observed, m machine) (operation, bool) {
 	if m.node == nil {
 		return operation{}, false
 	}
 	op := operation{verb: taintNode, vm: m.name, zone: m.zone, node: m.node.ref()}
 	goes := m.leaving || m.state == v1alpha1.InstanceStopping || m.state == v1alpha1.InstanceDeleting
 	if goes {
-		return op, !m.node.leaving
+		isAgents := m.state == v1alpha1.InstanceStopping && m.node.agent && m.isNoticed() && o.now.Sub(m.since) < agentTaints
+		return op, !m.isClosed() && !isAgents
 	}
 	op.verb = untaint
 	return op, m.node.leaving && isReady(m) && m.presence == present
@@ -66,12 +73,15 @@ func deleteOf(o observed, m machine) (operation, bool) {
 
 // drainOf looks whether a tainted VM is empty. Only a later sync deletes it.
 func drainOf(_ observed, m machine) (operation, bool) {
-	if m.node == nil || m.presence != present || m.pods > 0 || !m.node.leaving {
+	if m.node == nil || m.presence != present || m.pods > 0 || !m.isClosed() {
 		return operation{}, false
 	}
 	op := operation{verb: drainNode, vm: m.name, zone: m.zone, node: m.node.ref()}
 	return op, m.leaving || (m.state == v1alpha1.InstanceStopping && isUp(m.status))
 }
+
+// isClosed tells whether nothing new lands on the VM's Node.
+func (m machine) isClosed() bool { return m.node.leaving || m.node.closed }
 
 func (n node) ref() nodeRef { return nodeRef{name: n.name, uid: n.uid} }
 

@@ -218,7 +218,7 @@ func isEnding(state v1alpha1.InstanceState) bool {
 
 // isNoticed tells whether GCE has said, inside the VM, that it takes it back. It never changes its mind.
 func (m machine) isNoticed() bool {
-	return m.node != nil && m.node.noticed || m.state == v1alpha1.InstanceStopping && m.reason == v1alpha1.VMPreempted
+	return m.told || m.node != nil && m.node.noticed || m.state == v1alpha1.InstanceStopping && m.reason == v1alpha1.VMPreempted
 }
 
 // nodeJoined tells whether the VM's Node is Ready with its GPUs.

@@ -80,6 +80,9 @@ func outdated(m *machine)   { m.oldSpec = true }
 func unrecorded(m *machine) { m.recorded = false }
 func isLeaving(m *machine)  { m.node.leaving = true }
 func noticed(m *machine)    { m.node.noticed = true }
+func told(m *machine)       { m.told = true }
+func watched(m *machine)    { m.node.agent = true }
+func closed(m *machine)     { m.node.closed = true }
 func booted(d time.Duration) func(*machine) {
 	return func(m *machine) { running(m); m.seen.created = ago(d) }
 }
@@ -131,6 +134,7 @@ func TestStates(t *testing.T) {
 		"joined, Node deleted":                        {from: isReady, facts: edits{running, joined}, to: notReady},
 		"not Ready, Ready again":                      {from: notReady, facts: edits{healthy}, to: isReady},
 		"not Ready for joinTimeout":                   {from: notReady, facts: edits{running, joined, lasting(16 * time.Minute)}, to: deleting, reason: v1alpha1.VMNodeNotReady},
+		"its agent has told a pod":                    {from: isReady, facts: edits{healthy, told}, to: stopping, reason: v1alpha1.VMPreempted},
 		"its agent has the notice":                    {from: isReady, facts: edits{healthy, noticed}, to: stopping, reason: v1alpha1.VMPreempted},
 		"noticed, and its Node is deleted":            {from: stopping, facts: edits{running, joined, because(v1alpha1.VMPreempted)}, to: stopping, reason: v1alpha1.VMPreempted},
 		"noticed near its run limit":                  {from: isReady, facts: edits{healthy, noticed, func(m *machine) { m.runsUntil, m.seen.created = noon.Add(20*time.Minute), ago(time.Hour) }}, to: stopping, reason: v1alpha1.VMPreempted},

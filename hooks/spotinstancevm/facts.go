@@ -77,6 +77,7 @@ type machine struct {
 	stopped   bool           // somebody's stop or delete, or GCE's end of its run, is listed
 	dismissal string         // why this operator deleted it, told from that delete; empty: it did not
 	node      *node          // nil: none
+	told      bool           // a pod on it was told by the node agent that GCE takes the VM back: before the Node is
 	pods      int            // of training jobs, bound to its Node and not finished
 	freeAt    time.Time      // a pod that finished is still looked at until then; zero: none did
 
@@ -104,6 +105,7 @@ type node struct {
 	ready   bool
 	gpus    int64
 	leaving bool // has TaintLeaving
+	closed  bool // has TaintPreempted, from its node agent
 	agent   bool // a node agent watches for GCE's notice there, and would tell
 	noticed bool // and has heard that GCE takes the VM back
 }

@@ -222,6 +222,7 @@ func nodeOf(id identity, n corev1.Node) (node, bool) {
 	found.gpus = gpus.Value()
 	for _, taint := range n.Spec.Taints {
 		found.leaving = found.leaving || taint.Key == v1alpha1.TaintLeaving
+		found.closed = found.closed || taint.Key == v1alpha1.TaintPreempted
 	}
 	return found, true
 }
@@ -260,8 +261,9 @@ func takePods(o *observed, machines map[string]*machine, pods []corev1.Pod) {
 			o.highest = max(o.highest, ordinal)
 		}
 		m := machines[pod.Spec.NodeName]
-		if m != nil && hasStarted(pod) {
-			m.joined = true // though nobody may have looked at its Node in time
+		if m != nil {
+			m.joined = m.joined || hasStarted(pod) // though nobody may have looked at its Node in time
+			m.told = m.told || isTold(pod)
 		}
 		switch {
 		case m == nil:
@@ -271,6 +273,13 @@ func takePods(o *observed, machines map[string]*machine, pods []corev1.Pod) {
 			m.pods++
 		}
 	}
+}
+
+// isTold tells whether the node agent has said, on a pod, that GCE takes the VM back.
+func isTold(pod corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == v1alpha1.ConditionPodPreempted && c.Status == corev1.ConditionTrue
+	})
 }
 
 // endOf is when the last container of an ended pod ended; zero if none has run.

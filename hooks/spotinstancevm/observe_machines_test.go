@@ -112,3 +112,26 @@ func TestGoneVMThatWasNeverSeenLeavesNoTrace(t *testing.T) {
 	o := facts(vm(0, v1alpha1.InstancePlanned), vm(1, v1alpha1.InstancePlanned))
 	require.Len(t, decide(o).machines, 1, "but the highest ordinal stays")
 }
+
+// The node agent tells pods before it tells the Node: the pool need not wait for that.
+func TestPodThatWasToldIsHeard(t *testing.T) {
+	pod := func(kind string, status corev1.ConditionStatus) corev1.Pod {
+		pod := corev1.Pod{Spec: corev1.PodSpec{NodeName: poolID.vmName(0)}}
+		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodConditionType(kind), Status: status}}
+		return pod
+	}
+	for name, c := range map[string]struct {
+		pods []corev1.Pod
+		want bool
+	}{
+		"nobody was told":       {[]corev1.Pod{pod("Ready", corev1.ConditionTrue)}, false},
+		"one was":               {[]corev1.Pod{pod(v1alpha1.ConditionPodPreempted, corev1.ConditionTrue), pod("Ready", corev1.ConditionTrue)}, true},
+		"one was told it stays": {[]corev1.Pod{pod(v1alpha1.ConditionPodPreempted, corev1.ConditionFalse)}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, m := facts(), vm(0, v1alpha1.InstanceReady, healthy)
+			takePods(&o, map[string]*machine{m.name: &m}, c.pods)
+			require.Equal(t, c.want, m.isNoticed())
+		})
+	}
+}

@@ -38,7 +38,8 @@ type (
 			NodeName string `json:"nodeName"`
 		} `json:"spec"`
 		Status struct {
-			Phase             corev1.PodPhase `json:"phase"`
+			Phase             corev1.PodPhase    `json:"phase"`
+			Conditions        []relatedCondition `json:"conditions"`
 			ContainerStatuses []struct {
 				State corev1.ContainerState `json:"state"`
 			} `json:"containerStatuses"`
@@ -93,6 +94,11 @@ func (j relatedJob) object() batchv1.Job {
 func (p relatedPod) object() corev1.Pod {
 	pod := corev1.Pod{ObjectMeta: p.Metadata.object()}
 	pod.Spec.NodeName, pod.Status.Phase = p.Spec.NodeName, p.Status.Phase
+	for _, c := range p.Status.Conditions {
+		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
+			Type: corev1.PodConditionType(c.Type), Status: corev1.ConditionStatus(c.Status),
+		})
+	}
 	for _, c := range p.Status.ContainerStatuses {
 		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{State: c.State})
 	}

@@ -155,8 +155,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// speak writes what is known, where it is not written yet: on the pods, of which jobs hear, and on the Node, of which pools
-// hear. A checkpoint has less time than a VM, so the pods come first, unless this agent was not there when the end was
+// speak writes what is known, where it is not written yet: on the pods, of which jobs and pools hear, and on the Node, of which
+// pools hear when no pod is there. A checkpoint has less time than a VM, so the pods come first, unless this agent was not there when the end was
 // announced: then the Node may know better when and why that was. What fails of it does not keep the rest.
 func (a *Agent) speak(ctx context.Context) error {
 	var told error
