@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
@@ -36,7 +37,7 @@ type doer func(*scene, *story.Options) error
 func doers() map[string]doer {
 	return map[string]doer{
 		// Users.
-		"pool": (*scene).doPool, "job": (*scene).doJob, "scale": (*scene).doScale,
+		"pool": (*scene).doPool, "edit-pool": (*scene).doEditPool, "job": (*scene).doJob, "scale": (*scene).doScale,
 		"suspend": func(s *scene, o *story.Options) error {
 			return s.doPatch(jobs, o.TheName(), `{"spec": {"suspend": true}}`)
 		},
@@ -63,6 +64,24 @@ func (s *scene) doPool(o *story.Options) error {
 		return err
 	}
 	return s.doCreate(pools, pool)
+}
+
+// doEditPool is kubectl apply of the pool as the user has edited it.
+func (s *scene) doEditPool(o *story.Options) error {
+	now := s.Now().Pool(o.TheName())
+	if now == nil {
+		return fmt.Errorf("there is no pool %v", o.Args)
+	}
+	if err := story.EditPool(o.Command, s.Place(), &now.Spec); err != nil {
+		return err
+	}
+	edited, err := yaml.Marshal(map[string]any{
+		"apiVersion": now.APIVersion, "kind": now.Kind, "metadata": map[string]string{"name": now.Name}, "spec": now.Spec,
+	})
+	if err != nil {
+		return err
+	}
+	return lab.Apply(s.Context(), s.namespace, string(edited))
 }
 
 func (s *scene) doJob(o *story.Options) error {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -119,7 +120,7 @@ func (u *users) deleteSecretCommand(c story.Command) (string, error) {
 	return "", u.world.API.Delete(k, "")
 }
 
-// editPoolCommand is `edit-pool NAME [zones=a,b] [idle=D] [max=N]`: new VMs are made from the new spec.
+// editPoolCommand is `edit-pool NAME` with what story.EditPool knows: new VMs are made from the new spec.
 func (u *users) editPoolCommand(c story.Command) (string, error) {
 	o := &story.Options{Command: c}
 	k := Key{"SpotInstanceVM", Namespace, o.TheName()}
@@ -127,18 +128,11 @@ func (u *users) editPoolCommand(c story.Command) (string, error) {
 		return "", o.Err
 	}
 	u.world.fault("user-edit-pool", "%s", k)
-	return "", u.world.API.Edit(k, "", func(object Object) {
-		spec := &object.(*v1alpha1.SpotInstanceVM).Spec
-		spec.IdleTimeout = o.Duration("idle", spec.IdleTimeout.Duration)
-		spec.MaxReplicas = o.Number("max", *spec.MaxReplicas)
-		if zones := o.Text("zones", ""); zones != "" {
-			names := strings.Split(zones, ",")
-			spec.GCP.Zone, spec.GCP.Zones = zoneOf(names[0]), nil
-			for _, name := range names[1:] {
-				spec.GCP.Zones = append(spec.GCP.Zones, zoneOf(name))
-			}
-		}
+	var wrong error
+	err := u.world.API.Edit(k, "", func(object Object) {
+		wrong = story.EditPool(c, place(), &object.(*v1alpha1.SpotInstanceVM).Spec)
 	})
+	return "", errors.Join(wrong, err)
 }
 
 // rollbackCommand is `rollback NAME`, of a job or a pool.

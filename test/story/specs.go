@@ -14,13 +14,9 @@ import (
 )
 
 // PoolOf is the pool that `pool NAME` describes, with the API's defaults, which not every world sets: zones=a,b,
-// replicas, min, max, model, fallback, notice, max-run, join-timeout, idle.
+// replicas, min, max, model, fallback, notice, max-run, join-timeout, idle, and of its VMs machine, disk, gpu, gpus.
 func PoolOf(c Command, at Place) (*v1alpha1.SpotInstanceVM, error) {
 	o := &Options{Command: c}
-	var zones []string
-	for zone := range strings.SplitSeq(o.Text("zones", "a"), ",") {
-		zones = append(zones, at.Zone(zone))
-	}
 	yes := true
 	pool := &v1alpha1.SpotInstanceVM{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SpotInstanceVM"},
@@ -29,23 +25,48 @@ func PoolOf(c Command, at Place) (*v1alpha1.SpotInstanceVM, error) {
 			VMImage: "projects/" + at.Project + "/global/images/family/gpu",
 			GPU:     &v1alpha1.GPUConfig{Type: "nvidia-l4", Count: 1},
 			GCP: v1alpha1.GCPConfig{
-				Project: at.Project, Zone: zones[0], Zones: zones[1:], MachineType: "g2-standard-4", DiskSizeGB: 100, ExternalIP: &yes,
+				Project: at.Project, Zone: at.Zone("a"), MachineType: "g2-standard-4", DiskSizeGB: 100, ExternalIP: &yes,
 			},
-			MinReplicas: o.Number("min", 0), MaxReplicas: o.Number("max", 10),
+			MinReplicas: o.Number("min", 0), MaxReplicas: new(int32(10)), IdleTimeout: &metav1.Duration{Duration: 5 * time.Minute},
 			ProvisioningModel: v1alpha1.ProvisioningModel(o.Text("model", "Spot")),
 			PreemptionNotice:  o.Duration("notice", 2*time.Minute), MaxRunDuration: o.Duration("max-run", 168*time.Hour),
 			FallbackAfter: o.Duration("fallback", 10*time.Minute),
-			JoinTimeout:   o.Duration("join-timeout", 15*time.Minute), IdleTimeout: o.Duration("idle", 5*time.Minute),
+			JoinTimeout:   o.Duration("join-timeout", 15*time.Minute),
 		},
 	}
+	o.edit(&pool.Spec, at)
 	if _, given := c.Options["replicas"]; given {
 		pool.Spec.Replicas = o.Number("replicas", 0)
 	}
 	return pool, o.Err
 }
 
+// EditPool changes a pool as `edit-pool NAME` says: zones, max, idle, machine, disk, gpu, gpus. VMs that exist stay as they are.
+func EditPool(c Command, at Place, spec *v1alpha1.SpotInstanceVMSpec) error {
+	o := &Options{Command: c}
+	o.edit(spec, at)
+	return o.Err
+}
+
+// edit sets what can be edited, as far as it is given.
+func (o *Options) edit(spec *v1alpha1.SpotInstanceVMSpec, at Place) {
+	spec.MaxReplicas = o.Number("max", *spec.MaxReplicas)
+	spec.IdleTimeout = o.Duration("idle", spec.IdleTimeout.Duration)
+	spec.GCP.MachineType = o.Text("machine", spec.GCP.MachineType)
+	spec.GCP.DiskType = o.Text("disk", spec.GCP.DiskType)
+	spec.GPU = &v1alpha1.GPUConfig{Type: o.Text("gpu", spec.GPU.Type), Count: *o.Number("gpus", spec.GPU.Count)}
+	if o.Options["zones"] == "" {
+		return
+	}
+	var zones []string
+	for zone := range strings.SplitSeq(o.Options["zones"], ",") {
+		zones = append(zones, at.Zone(zone))
+	}
+	spec.GCP.Zone, spec.GCP.Zones = zones[0], zones[1:]
+}
+
 // JobOf is the job that `job NAME` describes, with the API's defaults: pool, replicas, interval (1h unless given; or auto), retain,
-// timeout, on-preemption, and of its program work, fail-after, sigterm=exit0, backoff-limit.
+// timeout, on-preemption, gpus of each pod, and of its program work, fail-after, sigterm=exit0, backoff-limit.
 func JobOf(c Command, at Place) (*v1alpha1.SpotInstanceJob, error) {
 	o := &Options{Command: c}
 	job := &v1alpha1.SpotInstanceJob{
@@ -92,7 +113,7 @@ func (o *Options) template() runtime.RawExtension {
 			"restartPolicy": "Never",
 			"containers": []any{map[string]any{
 				"name": "trainer", "image": "docker.io/acme/resnet:v1",
-				"resources": map[string]any{"limits": map[string]any{"nvidia.com/gpu": 1}},
+				"resources": map[string]any{"limits": map[string]any{"nvidia.com/gpu": *o.Number("gpus", 1)}},
 			}},
 		},
 	}}
