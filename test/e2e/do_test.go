@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
@@ -37,7 +39,8 @@ type doer func(*scene, *story.Options) error
 func doers() map[string]doer {
 	return map[string]doer{
 		// Users.
-		"pool": (*scene).doPool, "edit-pool": (*scene).doEditPool, "job": (*scene).doJob, "scale": (*scene).doScale,
+		"pool": (*scene).doPool, "edit-pool": (*scene).doEditPool, "node": (*scene).doNode,
+		"job": (*scene).doJob, "scale": (*scene).doScale,
 		"suspend": func(s *scene, o *story.Options) error {
 			return s.doPatch(jobs, o.TheName(), `{"spec": {"suspend": true}}`)
 		},
@@ -82,6 +85,25 @@ func (s *scene) doEditPool(o *story.Options) error {
 		return err
 	}
 	return lab.Apply(s.Context(), s.namespace, string(edited))
+}
+
+// doNode lets a user's own machine join, which is no VM. The operator never deletes it, so the story does.
+func (s *scene) doNode(o *story.Options) error {
+	node, err := story.NodeOf(o.Command, s.Place())
+	if err != nil {
+		return err
+	}
+	node.Labels[cluster.LabelManaged] = "true"
+	if _, err = lab.Client().CoreV1().Nodes().Create(s.Context(), node, metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	s.Cleanup(func() {
+		// Not the story's context, which is over.
+		if err := lab.Client().CoreV1().Nodes().Delete(context.Background(), node.Name, metav1.DeleteOptions{}); err != nil {
+			s.Error(err)
+		}
+	})
+	return nil
 }
 
 func (s *scene) doJob(o *story.Options) error {

@@ -28,7 +28,7 @@ func (s *scene) Now() story.Snapshot {
 	now := story.Snapshot{
 		Jobs: typedAll[v1alpha1.SpotInstanceJob](s, jobs), Pools: typedAll[v1alpha1.SpotInstanceVM](s, pools),
 		Children: typedAll[batchv1.Job](s, childJobs), Pods: typedAll[corev1.Pod](s, pods),
-		Nodes: s.nodes(), VMs: s.vms(), Operations: s.operations(),
+		Nodes: s.nodes(), Brought: s.brought(), VMs: s.vms(), Operations: s.operations(),
 	}
 	for _, backup := range typedAll[checkpoint](s, backups) {
 		now.Checkpoints = append(now.Checkpoints, *backup.seen(false))

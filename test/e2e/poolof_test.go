@@ -71,16 +71,24 @@ func (s *scene) requested() []gcefake.Event {
 	return slices.DeleteFunc(recorded.machines(s.namespace), func(e gcefake.Event) bool { return e.Kind != gcefake.Created })
 }
 
-// nodesOf are the Nodes of all pools of the story.
+// nodes are those of all pools of the story.
 func (s *scene) nodes() []corev1.Node {
-	var own []corev1.Node
+	return nodesThat(func(n corev1.Node) bool { return strings.HasPrefix(n.Spec.ProviderID, "gce://"+s.namespace+"/") })
+}
+
+// brought are those that the story's user has labelled for a pool.
+func (s *scene) brought() []corev1.Node {
+	return nodesThat(func(n corev1.Node) bool { return strings.HasPrefix(n.Name, s.namespace+"-") })
+}
+
+func nodesThat(match func(corev1.Node) bool) []corev1.Node {
+	var found []corev1.Node
 	for _, object := range recorded.present(nodes, "") {
-		node := typed[corev1.Node](object)
-		if strings.HasPrefix(node.Spec.ProviderID, "gce://"+s.namespace+"/") {
-			own = append(own, node)
+		if node := typed[corev1.Node](object); match(node) {
+			found = append(found, node)
 		}
 	}
-	return own
+	return found
 }
 
 // noVM checks that no VM was ever asked for.

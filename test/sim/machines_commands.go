@@ -20,6 +20,7 @@ func (m *Machines) addCommands() {
 	w.command("crash", func(c story.Command) (string, error) { return m.strike(c, w.GCE.Crash) })
 	w.command("stop", func(c story.Command) (string, error) { return m.strike(c, w.GCE.Stop) })
 	w.command("delete-vm", func(c story.Command) (string, error) { return m.strike(c, w.GCE.Delete) })
+	w.command("node", m.nodeCommand)
 	w.command("capacity", m.capacityCommand)
 	w.command("boots", m.bootsCommand)
 	w.command("linger", m.lingerCommand)

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
 // registration is what a startup script's JoinConfiguration (kubeadm.k8s.io/v1beta4) says of the Node.
@@ -65,12 +66,28 @@ func nodeOf(g *guest, now metav1.Time) (*corev1.Node, error) {
 		Spec:       corev1.NodeSpec{ProviderID: registers.argument("provider-id"), Taints: registers.Taints},
 		Status: corev1.NodeStatus{
 			Capacity: resources, Allocatable: resources,
-			Conditions: []corev1.NodeCondition{{
-				Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady", Message: "kubelet is posting ready status",
-				LastHeartbeatTime: now, LastTransitionTime: now,
-			}},
+			Conditions: []corev1.NodeCondition{readyNow(now)},
 		},
 	}, nil
+}
+
+func readyNow(now metav1.Time) corev1.NodeCondition {
+	return corev1.NodeCondition{
+		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady", Message: "kubelet is posting ready status",
+		LastHeartbeatTime: now, LastTransitionTime: now,
+	}
+}
+
+// nodeCommand is `node NAME` with what story.NodeOf knows: a user's own machine joins, which is no VM of GCE.
+func (m *Machines) nodeCommand(c story.Command) (string, error) {
+	node, err := story.NodeOf(c, place())
+	if err != nil {
+		return "", err
+	}
+	node.Status.Conditions = []corev1.NodeCondition{readyNow(m.world.API.timestamp())}
+	m.nodes[node.Name] = &guest{node: node.Name}
+	_, err = m.world.API.Create(node)
+	return "", err
 }
 
 func gpusOfVM(spec gce.InstanceSpec) int64 {

@@ -92,8 +92,11 @@ func (s *scene) Now() story.Snapshot {
 		now.Pods = append(now.Pods, *pod)
 	}
 	for _, node := range list[*corev1.Node](s.world, "Node") {
-		if node.Labels[v1alpha1.LabelPoolUID] != "" {
+		switch {
+		case node.Labels[v1alpha1.LabelPoolUID] != "":
 			now.Nodes = append(now.Nodes, *node)
+		case node.Labels[v1alpha1.LabelPool] != "":
+			now.Brought = append(now.Brought, *node)
 		}
 	}
 	return now

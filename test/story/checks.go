@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -28,6 +29,7 @@ type facts struct {
 //	replica JOB/N attempt, phase, failures, from (checkpoint or template)
 //	pool NAME     phase, ready, desired, listed, vms, preemptions, condition, no-condition, says
 //	vm POOL/N     state (PROVISIONING, RUNNING, ... or gone), reason, joined
+//	node NAME     ready (True, False, Unknown), taints: of a Node that a user has brought
 //	left          vms, nodes, jobs, backups, operations
 //	gone job|pool NAME
 //	seen MILESTONE
@@ -46,7 +48,7 @@ func (v viewer) checkOf(args []string) (func() error, error) {
 	case what == "seen" && len(args) == 2:
 		return func() error { return v.isSeen(args[1]) }, nil
 	case len(args) != 2:
-		return nil, errors.New("name what must be so: job NAME, replica JOB/N, pool NAME, vm POOL/N, left, gone job|pool NAME or seen MILESTONE")
+		return nil, errors.New("name what must be so: job NAME, replica JOB/N, pool NAME, vm POOL/N, node NAME, left, gone job|pool NAME or seen MILESTONE")
 	}
 	switch name := args[1]; what {
 	case "job":
@@ -58,6 +60,8 @@ func (v viewer) checkOf(args []string) (func() error, error) {
 		return v.matching(func() (facts, error) { return v.poolFacts(name) })
 	case "vm":
 		return v.matching(func() (facts, error) { return v.vmFacts(name), nil })
+	case "node":
+		return v.matching(func() (facts, error) { return v.nodeFacts(name) })
 	}
 	return nil, fmt.Errorf("nothing is known of a %s", what)
 }
@@ -217,6 +221,22 @@ func (v viewer) vmFacts(name string) facts {
 		}
 	}
 	return facts{values: values}
+}
+
+func (v viewer) nodeFacts(name string) (facts, error) {
+	for _, node := range v.Now().Brought {
+		if node.Name != v.Place().node(name) || node.DeletionTimestamp != nil {
+			continue
+		}
+		values := map[string]string{"ready": string(corev1.ConditionUnknown), "taints": fmt.Sprint(len(node.Spec.Taints))}
+		for _, c := range node.Status.Conditions {
+			if c.Type == corev1.NodeReady {
+				values["ready"] = string(c.Status)
+			}
+		}
+		return facts{values: values}, nil
+	}
+	return facts{}, fmt.Errorf("there is no Node %s", name)
 }
 
 func (v viewer) leftFacts() facts {

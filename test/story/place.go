@@ -31,6 +31,9 @@ func (p Place) ShortZone(long string) string {
 	return long
 }
 
+// node is the name of a Node that a user has brought.
+func (p Place) node(name string) string { return p.Namespace + "-" + name }
+
 // plain puts the story's names in place of the world's.
 func (p Place) plain(text string) string {
 	for _, short := range slices.Sorted(maps.Keys(p.Zones)) {

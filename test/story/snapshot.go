@@ -23,6 +23,7 @@ type Snapshot struct {
 	Checkpoints []Checkpoint
 	Pods        []corev1.Pod
 	Nodes       []corev1.Node // of pools
+	Brought     []corev1.Node // by users, who have labelled them for a pool
 	VMs         []gcefake.VM
 	Operations  []gce.Operation // in flight
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -125,4 +126,22 @@ func (o *Options) template() runtime.RawExtension {
 		panic(err) // maps of strings and numbers always encode
 	}
 	return runtime.RawExtension{Raw: raw}
+}
+
+// NodeOf is the Node that `node NAME` describes, which a user has brought and labelled: pool, gpus. Its name is the cluster's, so
+// the namespace is part of it. That it is Ready is for its kubelet to say.
+func NodeOf(c Command, at Place) (*corev1.Node, error) {
+	o := &Options{Command: c}
+	name := at.node(o.TheName())
+	resources := corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("96"), corev1.ResourceMemory: resource.MustParse("500Gi"), corev1.ResourcePods: resource.MustParse("110"),
+		"nvidia.com/gpu": *resource.NewQuantity(int64(*o.Number("gpus", 1)), resource.DecimalSI),
+	}
+	return &corev1.Node{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
+			corev1.LabelHostname: name, v1alpha1.LabelPool: v1alpha1.PoolID(at.Namespace, o.Text("pool", "pool")),
+		}},
+		Status: corev1.NodeStatus{Capacity: resources, Allocatable: resources},
+	}, o.Err
 }
