@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -66,6 +68,21 @@ func (h *Hooks) start(ctx context.Context) error {
 		}
 		return probe(ctx, "http://"+address+"/readyz")
 	})
+}
+
+// Run runs another process of the same program with these arguments, as a ServiceAccount of the operator's namespace, and returns
+// what it has printed once it has ended.
+func (h *Hooks) Run(ctx context.Context, serviceAccount string, args ...string) (string, error) {
+	kubeconfig, err := h.cluster.KubeconfigFor(ctx, operatorNamespace, serviceAccount)
+	if err != nil {
+		return "", err
+	}
+	args = append(slices.Clone(args), "--kubeconfig="+kubeconfig, "--gce-endpoint="+h.cluster.GCEEndpoint())
+	out, err := exec.CommandContext(ctx, h.cluster.binaries.Hooks, args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("hooks %v: %w: %s", args, err, out)
+	}
+	return string(out), nil
 }
 
 // LogPath is the file that the hooks log to, across restarts.

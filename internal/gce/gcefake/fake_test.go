@@ -152,6 +152,18 @@ func TestNoticeIsSeenInsideOnly(t *testing.T) {
 	assert.Len(t, ops, 1, "GCE writes its operation when the VM stops")
 }
 
+func TestAgedVMsEndAsLateAsOthers(t *testing.T) {
+	f, clock := newFake()
+	insert(t, f, spec("vm-1")) // runs for an hour
+	clock.Advance(20 * time.Second)
+	require.NoError(t, f.Age("vm-1", 2*time.Hour))
+	vm, _ := f.Instance("vm-1")
+	assert.Equal(t, clock.Now().Add(-2*time.Hour-20*time.Second), vm.CreationTime)
+	clock.Advance(59 * time.Minute)
+	vm, _ = f.Instance("vm-1")
+	assert.Equal(t, "RUNNING", vm.Status)
+}
+
 func TestStoppedVMsGiveTheirCapacityBack(t *testing.T) {
 	f, clock := newFake()
 	f.SetCapacity(zone, 1)

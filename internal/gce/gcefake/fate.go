@@ -2,6 +2,7 @@ package gcefake
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
@@ -70,6 +71,14 @@ func (f *Fake) Delete(name string) error {
 		if _, err := f.delete(v.Project, v.Zone, v.Name, ""); err != nil {
 			return err
 		}
+		return nil
+	})
+}
+
+// Age makes the VM older than it is, for what only happens to old ones. Its run limit comes no sooner.
+func (f *Fake) Age(name string, by time.Duration) error {
+	return f.fate(name, func(v *vm) error {
+		v.CreationTime = v.CreationTime.Add(-by)
 		return nil
 	})
 }
