@@ -182,6 +182,12 @@ type SpotInstanceJobStatus struct {
 	// +optional
 	LostSeconds int64 `json:"lostSeconds"`
 
+	// The newest losses that a next attempt has followed, the newest first: 10 at most.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	// +optional
+	RecentLosses []JobLossStatus `json:"recentLosses,omitempty"`
+
 	// What the job's replicas have cost: their VMs, from when a pod was bound to each until the pod ended or the VM was gone.
 	// The start of a VM and its idle time are in the cost of the pool alone. Absent without a price table.
 	// +optional
@@ -252,10 +258,25 @@ type JobReplicaStatus struct {
 	// Failures of the training itself in this replica, ever. Losses of VMs do not count.
 	// +optional
 	Failures int32 `json:"failures,omitempty"`
+}
 
-	// Seconds of training that the replica's newest loss cost: what the lost attempt had, less what the next one started with.
+// JobLossStatus is an attempt that was lost with its VM, and what that cost.
+type JobLossStatus struct {
+	// Replica number.
+	Replica int32 `json:"replica"`
+
+	// Number of the attempt that was lost.
+	Attempt int32 `json:"attempt"`
+
+	// When the attempt ended, or its VM was noticed.
+	Time metav1.Time `json:"time"`
+
+	// Seconds of training that were lost: what the attempt had, less what the next one started with.
+	LostSeconds int64 `json:"lostSeconds"`
+
+	// Image that the next attempt started from; empty for the template's own.
 	// +optional
-	LostSeconds int64 `json:"lostSeconds,omitempty"`
+	RestoredFrom string `json:"restoredFrom,omitempty"`
 }
 
 // SpotInstanceJob is a training job that survives the preemption of its VMs.

@@ -58,7 +58,7 @@ func (s *survey) account(l ledger, of slot) ledger {
 	if account.Through >= a.attempt {
 		return l
 	}
-	account.Through = a.attempt
+	account.Through, account.LastLoss = a.attempt, time.Time{}
 	switch of.verdict {
 	case failed:
 		account.Failures++
@@ -68,6 +68,7 @@ func (s *survey) account(l ledger, of slot) ledger {
 		l.RestoreFailures[a.restoredFrom]++
 	case lost, doomed:
 		account.Losses++
+		account.LastLoss = a.end().UTC().Truncate(time.Second)
 		if !s.isSaved(a) {
 			account.Rollbacks++
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 )
 
 // ledger is what must outlive the attempts: each new attempt carries the ledger of its time, in an annotation, so that
@@ -25,6 +26,8 @@ type account struct {
 	LostSeconds int64 `json:"lostSeconds,omitempty"`
 	// LastLost is the part of LostSeconds that the newest of these attempts lost.
 	LastLost int64 `json:"lastLost,omitempty"`
+	// LastLoss is when the newest of these attempts ended, if it was lost with its VM.
+	LastLoss time.Time `json:"lastLoss,omitzero"`
 	// TrainedSeconds is how long these attempts trained, whatever became of it.
 	TrainedSeconds int64 `json:"trainedSeconds,omitempty"`
 	// Rollbacks counts those that no checkpoint answered in time: the next one went back to what was there.

@@ -72,7 +72,7 @@ func TestNumbersOfUsers(t *testing.T) {
 func TestLedgersFitIntoAnnotations(t *testing.T) {
 	l := ledger{}.merge(ledger{})
 	for r := range int32(64) {
-		l.Replicas[r] = account{Through: 99999, Losses: 99999, Failures: 99999, LostSeconds: 1 << 40, LastLost: 1 << 40, TrainedSeconds: 1 << 40, Rollbacks: 99999, QuickLosses: 99999}
+		l.Replicas[r] = account{Through: 99999, Losses: 99999, Failures: 99999, LostSeconds: 1 << 40, LastLost: 1 << 40, LastLoss: noon, TrainedSeconds: 1 << 40, Rollbacks: 99999, QuickLosses: 99999}
 		l.RestoreFailures[strings.Repeat("x", 58)+fmt.Sprint(r)] = 2
 	}
 	assert.Less(t, len(l.String()), 32<<10)
@@ -92,7 +92,7 @@ func counted(t *testing.T, worlds ...world) (preemptions []int32, lostSeconds []
 	return preemptions, lostSeconds
 }
 
-const r0a2Ledger = `{"replicas":{"0":{"through":1,"losses":1,"quickLosses":0,"lostSeconds":3540,"lastLost":3540}}}`
+const r0a2Ledger = `{"replicas":{"0":{"through":1,"losses":1,"quickLosses":0,"lostSeconds":3540,"lastLost":3540,"lastLoss":"2026-03-01T11:59:00Z"}}}`
 
 func TestLossesAreCountedOnce(t *testing.T) {
 	lostVM := one(v1alpha1.InstanceGone, time.Minute)
@@ -120,7 +120,8 @@ func TestCountsSurviveWhatForgets(t *testing.T) {
 		status := renderStatus(o, d)
 		assert.EqualValues(t, 1, status.Preemptions)
 		assert.EqualValues(t, 3540, status.LostSeconds)
-		assert.EqualValues(t, 3540, status.JobStatuses[0].LostSeconds)
+		require.Len(t, status.RecentLosses, 1)
+		assert.EqualValues(t, 3540, status.RecentLosses[0].LostSeconds)
 	})
 	t.Run("a loss after a replica with losses was scaled away", func(t *testing.T) {
 		w := given(one(v1alpha1.InstanceGone, time.Minute), anAttempt(0, 1, trains("vm-0", time.Hour)))

@@ -60,6 +60,7 @@ func renderStatus(o observed, d decision) v1alpha1.SpotInstanceJobStatus {
 		LostSeconds:         max(old.LostSeconds, accounted.LostSeconds),
 		StartTime:           startOfJob(o, d),
 		AutoInterval:        renderInterval(o, d.rhythm),
+		RecentLosses:        renderLosses(o),
 		Cost:                d.spent,
 		CompletionTime:      old.CompletionTime,
 		ObservedGeneration:  o.job.Generation,
@@ -124,7 +125,6 @@ func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 	status := v1alpha1.JobReplicaStatus{
 		Name: r.newest.name, Replica: r.number, Attempt: r.attempts, Phase: r.phase,
 		RestoredFrom: r.newest.image, Failures: r.failures, NodeName: r.newest.node,
-		LostSeconds: o.ledger.Replicas[r.number].LastLost, // once the successor has written it down
 	}
 	for _, old := range o.job.Status.JobStatuses {
 		if old.Replica == r.number {

@@ -38,7 +38,12 @@ func Continue(before *v1alpha1.CostStatus, table *Table, runs []Run, now time.Ti
 	}
 	until := due(runs, since, now)
 	if slices.ContainsFunc(runs, func(r Run) bool { return r.between(now, now.Add(Step)) > 0 }) {
-		next = lastStep(until, now).Add(Step)
+		next = lastStep(since, now).Add(Step)
+	}
+	for _, run := range runs { // by another clock an end can be yet to come
+		if run.To.After(now) && run.To.Before(next) {
+			next = run.To
+		}
 	}
 	if !until.After(since) {
 		return before, next

@@ -129,6 +129,7 @@ func (l *Laws) seeCall(c Call) {
 		l.judgeCheckpoints(v)
 		l.judgeRescue(v)
 		l.judgeStatus(v)
+		l.judgeLosses(v)
 		l.judgeCost(v, v.job.Status.Cost, v.status.Cost)
 		return
 	}

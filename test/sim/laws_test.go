@@ -190,6 +190,11 @@ func TestLawsCanBeBroken(t *testing.T) {
 			require.NoError(w, w.API.Update(keyOf(w.job), "", func(o Object) { o.(*v1alpha1.SpotInstanceJob).Status.Preemptions = 1 }))
 			w.answer(v1alpha1.SpotInstanceJobStatus{Preemptions: 1})
 		}, func(w *court) { w.answer(going) }},
+		"loss twice": {"losses-add-up", func(w *court) {
+			w.answer(v1alpha1.SpotInstanceJobStatus{Preemptions: 2, RecentLosses: []v1alpha1.JobLossStatus{{}, {Attempt: 1}}})
+		}, func(w *court) {
+			w.answer(v1alpha1.SpotInstanceJobStatus{Preemptions: 2, RecentLosses: []v1alpha1.JobLossStatus{{}, {}}})
+		}},
 		"money": {"counters-only-grow", func(w *court) {
 			spent := &v1alpha1.CostStatus{SpentUSD: "2", OnDemandUSD: "6"}
 			require.NoError(w, w.API.Update(keyOf(w.job), "", func(o Object) { o.(*v1alpha1.SpotInstanceJob).Status.Cost = spent }))

@@ -20,7 +20,9 @@ func Prices(zones map[string]string) string {
 		if short == "w" {
 			spot = 2400
 		}
-		rows[fmt.Sprintf("%s,g2-standard-4,3600,%d", zone[:strings.LastIndex(zone, "-")], spot)] = true
+		for _, machine := range []string{"g2-standard-4", "g2-standard-48", "n1-standard-8", "nvidia-tesla-t4"} {
+			rows[fmt.Sprintf("%s,%s,3600,%d", zone[:strings.LastIndex(zone, "-")], machine, spot)] = true
+		}
 	}
 	header := "region,machine_type,on_demand_usd_h,spot_usd_h"
 	return strings.Join(append([]string{header}, slices.Sorted(maps.Keys(rows))...), "\n") + "\n"

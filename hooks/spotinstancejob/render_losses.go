@@ -1,0 +1,47 @@
+package spotinstancejob
+
+import (
+	"cmp"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
+)
+
+// mostLosses is how many losses status lists.
+const mostLosses = 10
+
+// renderLosses lists the newest losses. The newest of each replica is told by the attempt that followed it, and all others by
+// status alone.
+func renderLosses(o observed) []v1alpha1.JobLossStatus {
+	losses := lossesTold(o)
+	for _, old := range o.job.Status.RecentLosses {
+		isKnown := slices.ContainsFunc(losses, func(l v1alpha1.JobLossStatus) bool {
+			return l.Replica == old.Replica && l.Attempt == old.Attempt
+		})
+		if !isKnown && old.LostSeconds >= 0 && old.LostSeconds <= mostSeconds && webhook.IsWritable(old.Time) {
+			losses = append(losses, old)
+		}
+	}
+	slices.SortFunc(losses, func(a, b v1alpha1.JobLossStatus) int {
+		return cmp.Or(b.Time.Compare(a.Time.Time), cmp.Compare(a.Replica, b.Replica), cmp.Compare(b.Attempt, a.Attempt))
+	})
+	return losses[:min(len(losses), mostLosses)]
+}
+
+// lossesTold are those in the ledgers that an attempt has followed.
+func lossesTold(o observed) []v1alpha1.JobLossStatus {
+	var losses []v1alpha1.JobLossStatus
+	for replica, account := range o.ledger.Replicas {
+		next := slices.IndexFunc(o.attempts, func(a attempt) bool { return a.replica == replica && a.attempt > account.Through })
+		if next >= 0 && !account.LastLoss.IsZero() {
+			losses = append(losses, v1alpha1.JobLossStatus{
+				Replica: replica, Attempt: account.Through, Time: metav1.Time{Time: account.LastLoss},
+				LostSeconds: account.LastLost, RestoredFrom: o.attempts[next].image,
+			})
+		}
+	}
+	return losses
+}

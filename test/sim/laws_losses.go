@@ -1,0 +1,18 @@
+package sim
+
+// judgeLosses is the law losses-add-up: each loss is listed once, and those that are listed cost no more than all.
+func (l *Laws) judgeLosses(v *view) {
+	type key struct{ replica, attempt int32 }
+	sum, seen := int64(0), map[key]bool{}
+	for _, loss := range v.status.RecentLosses {
+		k := key{loss.Replica, loss.Attempt}
+		if seen[k] {
+			l.violate("losses-add-up", "%s: replica %d lost attempt %d twice", v.Parent, loss.Replica, loss.Attempt)
+		}
+		seen[k] = true
+		sum += loss.LostSeconds
+	}
+	if sum > v.status.LostSeconds || len(seen) > int(v.status.Preemptions) {
+		l.violate("losses-add-up", "%s: %d s in %d losses are more than lostSeconds %d in %d", v.Parent, sum, len(seen), v.status.LostSeconds, v.status.Preemptions)
+	}
+}
