@@ -100,7 +100,8 @@ func latencyRows() []row {
 			{name: "told", show: tail, than: never}, {name: "object", show: tail, than: never}, {name: "all train", show: spread, than: never},
 		}},
 		{"burst100", "… lists of instances in a minute: before / after one notice in each of the 10 pools / after the burst", "–", "–", []metric{
-			{name: "lists before", show: count, than: never}, {name: "lists after one of each pool", show: count, than: never},
+			{name: "lists before", show: count, than: never},
+			{name: "lists after one of each pool", show: count, than: never},
 			{name: "lists after", show: count, than: never},
 		}},
 	}
