@@ -8,7 +8,7 @@ import (
 )
 
 // burst gives one VM of each job its notice in the same second, and counts the lists that GCE is asked for: in the minute
-// before, in the minute after one VM of each pool got its notice, and in the minute after the burst.
+// before, in the minute from then on, and later in the minute after one VM of each pool got its notice.
 func burst(row string, size int) func(context.Context, *trial) error {
 	return func(ctx context.Context, t *trial) error {
 		f, err := t.newFleet(ctx, size)
@@ -24,17 +24,6 @@ func burst(row string, size int) func(context.Context, *trial) error {
 		if err := f.countLists(ctx, row, "lists before", time.Now(), func() error { return nil }); err != nil {
 			return err
 		}
-		if err := f.countLists(ctx, row, "lists after one of each pool", time.Now(), func() error {
-			for i := 0; i < size && err == nil; i += jobsPerPool {
-				_, err = f.notice(f.jobOf(i), 0)
-			}
-			return err
-		}); err != nil {
-			return err
-		}
-		if err := f.allSettled(ctx, size); err != nil {
-			return err
-		}
 		first := time.Now()
 		if err := f.countLists(ctx, row, "lists after", first, func() error { return f.strikeAll(ctx, row, size) }); err != nil {
 			return err
@@ -46,7 +35,15 @@ func burst(row string, size int) func(context.Context, *trial) error {
 			return err
 		}
 		t.note(row, "all train", time.Since(first).Seconds())
-		return nil
+		if err := t.lasts(ctx, time.Minute); err != nil {
+			return err
+		}
+		return f.countLists(ctx, row, "lists after one of each pool", time.Now(), func() error {
+			for i := 0; i < size && err == nil; i += jobsPerPool {
+				_, err = f.notice(f.jobOf(i), 0)
+			}
+			return err
+		})
 	}
 }
 

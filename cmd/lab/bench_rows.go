@@ -99,10 +99,10 @@ func latencyRows() []row {
 		{"burst100", "100 jobs, one VM of each gets its notice in the same second: pods told / CheckpointBackup object / all train again", "–", "reads no notice", []metric{
 			{name: "told", show: tail, than: never}, {name: "object", show: tail, than: never}, {name: "all train", show: spread, than: never},
 		}},
-		{"burst100", "… lists of instances in a minute: before / after one notice in each of the 10 pools / after the burst", "–", "–", []metric{
+		{"burst100", "… lists of instances in a minute: before / after the burst / after one notice in each of the 10 pools", "–", "–", []metric{
 			{name: "lists before", show: count, than: never},
-			{name: "lists after one of each pool", show: count, than: never},
 			{name: "lists after", show: count, than: never},
+			{name: "lists after one of each pool", show: count, than: never},
 		}},
 	}
 }
