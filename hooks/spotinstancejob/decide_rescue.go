@@ -106,6 +106,8 @@ func (s *survey) hasTime(a attempt) bool {
 	}
 	if current := s.inFlight(a.pod.uid); current != nil && !current.created.IsZero() {
 		rest = max(0, rest-s.age(current.created))
+		done := s.now.Add(rest)
+		s.wakeAt(done.Add(-4*a.vm.stops.Sub(done) + time.Millisecond)) // the quarter shrinks with the rest, and fits then
 	}
 	s.wakeAt(a.vm.stops)
 	return s.now.Add(rest + rest/4).Before(a.vm.stops)

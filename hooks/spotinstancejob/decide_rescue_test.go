@@ -244,7 +244,7 @@ func TestNotice(t *testing.T) {
 			want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 44s",
 		},
 		"the VM stops before it is done: the survivor": {
-			given: noticed(121*time.Second, took(94*time.Second), own(119*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 20s",
+			given: noticed(121*time.Second, took(94*time.Second), own(119*time.Second)), want: "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 4.001s",
 		},
 		"two are noticed: the one with most progress": {
 			given: []fact{
