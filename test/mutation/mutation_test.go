@@ -1,5 +1,6 @@
 // Package mutation_test breaks the hooks on purpose, one patch at a time, and has the simulator find out. A simulator
-// that passes with a broken hook would prove nothing about a whole one.
+// that passes with a broken hook would prove nothing about a whole one. What no simulator runs has tests of its own, and a patch
+// that breaks it names them: "Found by TestGC in ./cmd/hooks."
 //
 // A patch is testdata/NAME.patch: what is broken and why that is bad, then a unified diff against this module. It is
 // applied to copies of the files that it touches; the compiler takes these in place of the files (go build -overlay), so
@@ -36,39 +37,60 @@ func TestEveryMutationIsCaught(t *testing.T) {
 	for _, patch := range patches {
 		t.Run(strings.TrimSuffix(filepath.Base(patch), ".patch"), func(t *testing.T) {
 			t.Parallel()
-			binary := build(t, patch)
-			out, err := explore(binary)
-			require.Error(t, err, "no world of %d found it:\n%s", *seeds, out)
-			found := broken.FindString(out)
-			assert.NotEmpty(t, found, "the simulator failed, but not by a law:\n%s", out)
+			by := finderOf(t, patch)
+			out, err := by.look(build(t, patch, by.where))
+			require.Error(t, err, "nobody found it:\n%s", out)
+			found := by.says.FindString(out)
+			assert.NotEmpty(t, found, "something failed, but does not say what:\n%s", out)
 			t.Log(found)
 		})
 	}
 }
 
-// broken is how the simulator says which seed broke which law.
-var broken = regexp.MustCompile(`seed \d+: [a-z-]+: .*`)
+// finder is the tests that must find a mutation.
+type finder struct {
+	where string // package, from the root of the module
+	flags []string
+	says  *regexp.Regexp // what they print of what they found
+}
 
-// explore lets the simulator look for a broken law, always at the same worlds and one after the other: what it finds is
-// the first, and the mutations share the cores.
-func explore(binary string) (string, error) {
-	cmd := exec.Command(binary, "-test.run=^TestSeeds$", "-first=1", fmt.Sprintf("-seeds=%d", *seeds), "-shrink=0", "-test.timeout=10m")
-	cmd.Dir = filepath.Join(module, "test/sim")
+var (
+	named = regexp.MustCompile(`(?m)^Found by (Test\w+) in \./(\S+)\.$`)
+	// broken is how the simulator says which seed broke which law.
+	broken = regexp.MustCompile(`seed \d+: [a-z-]+: .*`)
+	failed = regexp.MustCompile(`--- FAIL: .*`)
+)
+
+// finderOf is the simulator, unless a patch names tests. It looks for a broken law always at the same worlds.
+func finderOf(t *testing.T, patch string) finder {
+	t.Helper()
+	diff, err := os.ReadFile(patch)
+	require.NoError(t, err)
+	if tests := named.FindSubmatch(diff); tests != nil {
+		return finder{string(tests[2]), []string{"-test.run=^" + string(tests[1])}, failed}
+	}
+	return finder{"test/sim", []string{"-test.run=^TestSeeds$", "-first=1", fmt.Sprintf("-seeds=%d", *seeds), "-shrink=0"}, broken}
+}
+
+// look runs the tests one after the other: what they find is the first, and the mutations share the cores.
+func (f finder) look(binary string) (string, error) {
+	cmd := exec.Command(binary, append(f.flags, "-test.timeout=10m")...)
+	cmd.Dir = filepath.Join(module, f.where)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// build is the simulator's tests with the mutation in them.
-func build(t *testing.T, patch string) string {
+// build is the tests of a package with the mutation in them.
+func build(t *testing.T, patch, where string) string {
 	t.Helper()
 	dir := t.TempDir()
 	overlay := filepath.Join(dir, "overlay.json")
 	content, err := json.Marshal(map[string]any{"Replace": mutated(t, patch, dir)})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(overlay, content, 0o600))
-	binary := filepath.Join(dir, "sim.test")
-	run(t, module, "go", "test", "-overlay="+overlay, "-vet=off", "-ldflags=-s -w", "-c", "-o", binary, "./test/sim")
+	binary := filepath.Join(dir, "mutated.test")
+	run(t, module, "go", "test", "-overlay="+overlay, "-vet=off", "-ldflags=-s -w", "-c", "-o", binary, "./"+where)
 	return binary
 }
 

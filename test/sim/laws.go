@@ -19,6 +19,7 @@ import (
 //	laws_checkpoint.go the best checkpoint is kept, and used
 //	laws_job.go       jobs end once, and for a reason
 //	laws_pool.go      no VM too many, none without a pool
+//	laws_zone.go      blocked zones are not asked, and spot VMs come back
 //	laws_quiet.go     nobody runs in circles
 //	laws_live.go      training goes on
 type Laws struct {
@@ -135,5 +136,6 @@ func (l *Laws) seeCall(c Call) {
 	}
 	l.judgePlan(v)
 	l.judgeCost(v, v.pool.Status.Cost, v.poolStatus.Cost)
+	l.judgeZones(v)
 	l.judgeGone(v)
 }

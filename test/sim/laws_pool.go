@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
-	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 )
 
@@ -128,15 +127,7 @@ func (l *Laws) sizeOf(pool *v1alpha1.SpotInstanceVM, jobs []*Record) int {
 }
 
 // trials is how many spot VMs a pool may try beyond that: one, while an on-demand VM stands in.
-func trials(pool *v1alpha1.SpotInstanceVM) int {
-	fallsBack := pool.Spec.ProvisioningModel == v1alpha1.ProvisioningSpotWithStandardFallback
-	if fallsBack && slices.ContainsFunc(pool.Status.ProvisionedInstances, func(entry v1alpha1.VMInstanceStatus) bool {
-		return entry.ProvisioningModel == gce.ModelStandard && serves(entry.State)
-	}) {
-		return 1
-	}
-	return 0
-}
+func trials(pool *v1alpha1.SpotInstanceVM) int { return min(standIns(pool), 1) }
 
 // endOf is when a Job ended so that no attempt follows it, or zero.
 func endOf(job *batchv1.Job) time.Time {

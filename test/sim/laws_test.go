@@ -125,6 +125,14 @@ func (w *court) plan(entries ...v1alpha1.VMInstanceStatus) {
 	w.say(keyOf(w.pool), w.pool.UID, v1alpha1.SpotInstanceVMStatus{ProvisionedInstances: entries}, "[]")
 }
 
+// planWhile is such an answer that tells until when the VM's zone is blocked.
+func (w *court) planWhile(entry v1alpha1.VMInstanceStatus, until time.Time) {
+	blocked := v1alpha1.ZoneStatus{Zone: entry.Zone, BlockedUntil: &metav1.Time{Time: until}}
+	w.say(keyOf(w.pool), w.pool.UID, v1alpha1.SpotInstanceVMStatus{
+		ProvisionedInstances: []v1alpha1.VMInstanceStatus{entry}, Zones: []v1alpha1.ZoneStatus{blocked},
+	}, "[]")
+}
+
 func planned(name string) v1alpha1.VMInstanceStatus {
 	return v1alpha1.VMInstanceStatus{Name: name, Zone: "us-central1-a", State: v1alpha1.InstancePlanned}
 }
@@ -205,6 +213,10 @@ func TestLawsCanBeBroken(t *testing.T) {
 		"created after": {"the-end-is-final", func(w *court) { w.attempt("one", "0") }, func(w *court) { w.jobSays(over.Phase); w.attempt("two", "0") }},
 		"name again":    {"no-name-twice", func(w *court) { w.attempt("one", "0"); w.API.Remove(Key{"Job", Namespace, "one"}) }, func(w *court) { w.attempt2("one") }},
 		"plan":          {"no-vm-too-many", func(w *court) { w.attempt("one", "0"); w.plan(planned("pool-0")) }, func(w *court) { w.plan(planned("pool-0"), planned("pool-1")) }},
+		"blocked zone": {"blocked-zones-are-left-alone", func(w *court) {
+			w.attempt("one", "0")
+			w.planWhile(planned("pool-0"), w.Clock.Now())
+		}, func(w *court) { w.planWhile(planned("pool-0"), w.Clock.Now().Add(time.Second)) }},
 		"second VM": {"no-vm-too-many", func(w *court) {
 			w.attempt("one", "0")
 			w.poolSays(planned("pool-0"), planned("pool-1"))
@@ -318,6 +330,32 @@ func TestAllReplicasRun(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, room == 0, w.Laws.allRun() != nil, w.Laws.allRun())
 			require.Equal(t, room == 0, w.Laws.Broken() != nil, w.Laws.Broken())
+		})
+	}
+}
+
+// On-demand VMs give way in a world that nothing is wrong with; while there is no room for spot VMs they stay.
+func TestSpotComesBack(t *testing.T) {
+	for name, room := range map[string]string{"room": "-1", "no room": "0"} {
+		t.Run(name, func(t *testing.T) {
+			w := New(Config{Timing: RealTiming()})
+			do := func(command string, args []string, options map[string]string) {
+				_, err := w.Do(story.Command{Name: command, Args: args, Options: options})
+				require.NoError(t, err)
+			}
+			do("capacity", []string{"a", "0"}, nil)
+			do("pool", []string{"pool"}, map[string]string{"model": "SpotWithStandardFallback", "fallback": "1m"})
+			do("job", []string{"job"}, map[string]string{"replicas": "1"})
+			do("advance", []string{"1h"}, nil)
+			require.ErrorContains(t, w.Laws.spotIsBack(), "pool has on-demand VMs")
+			do("capacity", []string{"a", room}, nil)
+			do("rest", nil, nil)
+			require.NoError(t, w.Laws.allRun())
+			if room == "-1" {
+				require.NoError(t, w.Laws.Broken())
+				return
+			}
+			require.ErrorContains(t, w.Laws.Broken(), "spot-comes-back: ")
 		})
 	}
 }

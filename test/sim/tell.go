@@ -97,10 +97,15 @@ func (w *World) calmCommand(story.Command) (string, error) {
 	return "", nil
 }
 
-// restCommand is `rest`: time passes until all jobs run, and some more.
+// restCommand is `rest`: time passes until all jobs run on spot VMs, and some more.
 func (w *World) restCommand(story.Command) (string, error) {
-	if err := w.Until(recovery, w.Laws.allRun); err != nil && w.Laws.Broken() == nil {
-		w.Laws.violate("all-replicas-run", "nothing has been wrong for %s, and %v", recovery, err)
+	for _, law := range []struct {
+		name  string
+		check func() error
+	}{{"all-replicas-run", w.Laws.allRun}, {"spot-comes-back", w.Laws.spotIsBack}} {
+		if err := w.Until(recovery, law.check); err != nil && w.Laws.Broken() == nil {
+			w.Laws.violate(law.name, "nothing has been wrong for %s, and %v", recovery, err)
+		}
 	}
 	w.Advance(watched)
 	return "", nil

@@ -1,0 +1,57 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+)
+
+// judgeZones is the law blocked-zones-are-left-alone: no VM is planned in a zone that the same answer says is not asked yet.
+func (l *Laws) judgeZones(v *view) {
+	known := map[string]bool{}
+	for _, entry := range v.pool.Status.ProvisionedInstances {
+		known[entry.Name] = true
+	}
+	for _, entry := range v.poolStatus.ProvisionedInstances {
+		if entry.State != v1alpha1.InstancePlanned || known[entry.Name] {
+			continue
+		}
+		for _, zone := range v.poolStatus.Zones {
+			until := zone.BlockedUntil
+			if fallsBack(v.pool) && entry.ProvisioningModel == gce.ModelStandard {
+				until = zone.StandardBlockedUntil
+			}
+			if zone.Zone == entry.Zone && until != nil && until.After(v.now) {
+				l.violate("blocked-zones-are-left-alone", "%s plans %s in %s, which is blocked until %s", v.Parent, entry.Name, zone.Zone, until)
+			}
+		}
+	}
+}
+
+// spotIsBack is the law spot-comes-back: in a world that is left alone for long enough, which then has room for spot VMs, no
+// on-demand VM stands in any more. It tells what is not so yet.
+func (l *Laws) spotIsBack() error {
+	for _, r := range l.world.API.List("SpotInstanceVM") {
+		pool := As[*v1alpha1.SpotInstanceVM](r)
+		if standIns(pool) > 0 {
+			return fmt.Errorf("%s has on-demand VMs: %s", r.Key, pool.Status.Placement)
+		}
+	}
+	return nil
+}
+
+func fallsBack(pool *v1alpha1.SpotInstanceVM) bool {
+	return pool.Spec.ProvisioningModel == v1alpha1.ProvisioningSpotWithStandardFallback
+}
+
+// standIns is how many on-demand VMs serve in place of spot VMs.
+func standIns(pool *v1alpha1.SpotInstanceVM) int {
+	n := 0
+	for _, entry := range pool.Status.ProvisionedInstances {
+		if fallsBack(pool) && entry.ProvisioningModel == gce.ModelStandard && serves(entry.State) {
+			n++
+		}
+	}
+	return n
+}
