@@ -215,8 +215,14 @@ func TestLawsCanBeBroken(t *testing.T) {
 		"plan":          {"no-vm-too-many", func(w *court) { w.attempt("one", "0"); w.plan(planned("pool-0")) }, func(w *court) { w.plan(planned("pool-0"), planned("pool-1")) }},
 		"blocked zone": {"blocked-zones-are-left-alone", func(w *court) {
 			w.attempt("one", "0")
-			w.planWhile(planned("pool-0"), w.Clock.Now())
-		}, func(w *court) { w.planWhile(planned("pool-0"), w.Clock.Now().Add(time.Second)) }},
+			w.planWhile(planned("pool-0"), w.Clock.Now().Add(time.Second)) // it is only in the answer
+		}, func(w *court) {
+			until := metav1.NewTime(w.Clock.Now().Add(time.Second))
+			require.NoError(w, w.API.Update(keyOf(w.pool), "", func(o Object) {
+				o.(*v1alpha1.SpotInstanceVM).Status.Zones = []v1alpha1.ZoneStatus{{Zone: "us-central1-a", BlockedUntil: &until}}
+			}))
+			w.planWhile(planned("pool-0"), until.Time)
+		}},
 		"second VM": {"no-vm-too-many", func(w *court) {
 			w.attempt("one", "0")
 			w.poolSays(planned("pool-0"), planned("pool-1"))

@@ -2,12 +2,14 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
 
-// judgeZones is the law blocked-zones-are-left-alone: no VM is planned in a zone that the same answer says is not asked yet.
+// judgeZones is the law blocked-zones-are-left-alone: no VM is planned in a zone that is not asked yet, as the request and the
+// answer say. What blocks a zone can be the answer of GCE to an insert that was sent after the plan was made.
 func (l *Laws) judgeZones(v *view) {
 	known := map[string]bool{}
 	for _, entry := range v.pool.Status.ProvisionedInstances {
@@ -17,16 +19,26 @@ func (l *Laws) judgeZones(v *view) {
 		if entry.State != v1alpha1.InstancePlanned || known[entry.Name] {
 			continue
 		}
-		for _, zone := range v.poolStatus.Zones {
-			until := zone.BlockedUntil
-			if fallsBack(v.pool) && entry.ProvisioningModel == gce.ModelStandard {
-				until = zone.StandardBlockedUntil
-			}
-			if zone.Zone == entry.Zone && until != nil && until.After(v.now) {
-				l.violate("blocked-zones-are-left-alone", "%s plans %s in %s, which is blocked until %s", v.Parent, entry.Name, zone.Zone, until)
-			}
+		standsIn := fallsBack(v.pool) && entry.ProvisioningModel == gce.ModelStandard
+		before, after := blockOf(v.pool.Status, entry.Zone, standsIn), blockOf(v.poolStatus, entry.Zone, standsIn)
+		if before.After(v.now) && after.After(v.now) {
+			l.violate("blocked-zones-are-left-alone", "%s plans %s in %s, which is blocked until %s", v.Parent, entry.Name, entry.Zone, after)
 		}
 	}
+}
+
+// blockOf is until when a zone is not asked for a VM, as status has it.
+func blockOf(status v1alpha1.SpotInstanceVMStatus, name string, standsIn bool) time.Time {
+	for _, zone := range status.Zones {
+		until := zone.BlockedUntil
+		if standsIn {
+			until = zone.StandardBlockedUntil
+		}
+		if zone.Zone == name && until != nil {
+			return until.Time
+		}
+	}
+	return time.Time{}
 }
 
 // spotIsBack is the law spot-comes-back: in a world that is left alone for long enough, which then has room for spot VMs, no
