@@ -20,6 +20,7 @@ func TestParseConfig(t *testing.T) {
 		"defaults":            {nil, config{listen: ":8080", kubeconfig: "/env/config"}, ""},
 		"a flag beats env":    {[]string{"--kubeconfig=/flag"}, config{listen: ":8080", kubeconfig: "/flag"}, ""},
 		"log level":           {[]string{"--log-level=debug"}, config{listen: ":8080", kubeconfig: "/env/config", logLevel: slog.LevelDebug}, ""},
+		"prices":              {[]string{"--prices=/p.csv"}, config{listen: ":8080", kubeconfig: "/env/config", prices: "/p.csv"}, ""},
 		"no address":          {[]string{"--listen="}, config{}, "--listen is empty"},
 		"endpoint not a URL":  {[]string{"--gce-endpoint=localhost"}, config{}, "is not an http URL"},
 		"unknown sub-command": {[]string{"serve"}, config{}, `unknown argument "serve"`},
