@@ -295,7 +295,7 @@ func TestSamplesNameEachOther(t *testing.T) {
 
 // The sample of prices is read, and is where the hooks look.
 func TestPricesAreWhereTheHooksLook(t *testing.T) {
-	prices := decode[corev1.ConfigMap](t, "samples/prices.yaml", documents(t, "samples/prices.yaml")[0])
+	prices := decode[corev1.ConfigMap](t, "samples/operator/prices.yaml", documents(t, "samples/operator/prices.yaml")[0])
 	deployment := load(t).deployment
 	pod := deployment.Spec.Template.Spec
 	require.Len(t, pod.Volumes, 1)
