@@ -152,6 +152,21 @@ func TestNoticeIsSeenInsideOnly(t *testing.T) {
 	assert.Len(t, ops, 1, "GCE writes its operation when the VM stops")
 }
 
+func TestNoOperationOutlivesItsVM(t *testing.T) {
+	for name, end := range map[string]func(*gcefake.Fake, string) error{"deleted": (*gcefake.Fake).Delete, "crashed": (*gcefake.Fake).Crash} {
+		t.Run(name+" while it is being stopped", func(t *testing.T) {
+			f, clock := newFake()
+			insert(t, f, spec("vm-1"))
+			clock.Advance(20 * time.Second)
+			require.NoError(t, f.Stop("vm-1"))
+			require.NoError(t, end(f, "vm-1"))
+			clock.Advance(time.Minute)
+			assert.Empty(t, f.Instances())
+			assert.Empty(t, f.OperationsInFlight())
+		})
+	}
+}
+
 func TestAgedVMsEndAsLateAsOthers(t *testing.T) {
 	f, clock := newFake()
 	insert(t, f, spec("vm-1")) // runs for an hour

@@ -64,11 +64,10 @@ func (f *Fake) delete(project, zone, name, requestID string) (*operation, *gce.E
 		return nil, absent(project, zone, name)
 	}
 	op := f.begin("delete", v, requestID)
-	deleting := len(v.waiting) > 0
-	v.waiting = append(v.waiting, op)
-	if deleting {
+	if v.deleted {
 		return op, nil
 	}
+	v.deleted = true
 	f.finish(v.insert, nil)
 	if v.Status != stopping {
 		v.Status = stopping

@@ -36,8 +36,8 @@ type vm struct {
 	VM
 	number     int // of its creation, from 1
 	insert     *operation
-	waiting    []*operation // are done when the VM is gone
-	generation int          // rises with each state, so that a late timer finds its state passed
+	deleted    bool
+	generation int // rises with each state, so that a late timer finds its state passed
 	stopTimer  func()
 	stopLimit  func()
 }
@@ -153,9 +153,10 @@ func (f *Fake) remove(v *vm) {
 		v.stopLimit()
 	}
 	f.vms = slices.DeleteFunc(f.vms, func(o *vm) bool { return o == v })
-	f.finish(v.insert, nil)
-	for _, op := range v.waiting {
-		f.finish(op, nil)
+	for _, op := range f.operations {
+		if op.TargetID == v.ID {
+			f.finish(op, nil) // also a stop that a delete or a crash has overtaken
+		}
 	}
 	f.emit(Gone, v)
 }
