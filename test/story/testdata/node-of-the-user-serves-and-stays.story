@@ -5,7 +5,7 @@ node dgx gpus=8
 wait node dgx ready=True taints=0
 job resnet replicas=2
 wait job resnet trains=2
-wait pool pool ready=1
+wait pool pool phase=Ready ready=1
 status job resnet
 ----
 Running, 2 of 2 active on 2 VMs, no preemption
@@ -20,7 +20,7 @@ zone a: 1 Ready
 lose-vm pool/0
 wait job resnet preemptions=1
 wait job resnet trains=2
-wait pool pool ready=1 vms=1
+wait pool pool phase=Ready ready=1 vms=1
 stays 3s node dgx ready=True taints=0
 status pool pool
 ----

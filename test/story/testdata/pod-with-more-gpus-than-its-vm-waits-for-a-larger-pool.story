@@ -18,6 +18,7 @@ wait pool pool desired=0
 never job-created:resnet/0.1 vm-requested:pool
 edit-pool pool gpus=4 machine=g2-standard-48
 wait job resnet trains=2
+wait pool pool phase=Ready ready=2
 status job resnet
 ----
 Running, 2 of 2 active on 2 VMs, no preemption

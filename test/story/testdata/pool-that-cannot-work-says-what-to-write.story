@@ -8,6 +8,7 @@ message pool pool SpecValid
 spec.gcp.diskType: n1 machine types take no hyperdisk-balanced: use pd-balanced, pd-ssd or pd-standard, or leave it unset; spec.gpu.type: GCE attaches no nvidia-l4 to n1 machine types: use nvidia-tesla-t4, nvidia-tesla-p4, nvidia-tesla-v100 or nvidia-tesla-p100, or a machine type that comes with other GPUs, such as g2-standard-8
 
 wait job resnet condition=Ready:ReplicasPending says=Ready:spec.gpu.type
+wait pool pool desired=1
 status pool pool
 ----
 Invalid, 0 of 1 ready, no VM requested so far, no preemption
@@ -32,6 +33,7 @@ stays 3s pool pool listed=0 vms=0
 never vm-requested:pool
 edit-pool pool gpus=1
 wait job resnet trains=1
+wait pool pool phase=Ready ready=1
 status pool pool
 ----
 Ready, 1 of 1 ready, 1 VM requested so far, no preemption
