@@ -75,6 +75,9 @@ func (a actor) insert(ctx context.Context, op operation) (gce.Operation, error) 
 		return gce.Operation{}, gce.Refused("insert "+op.vm, err)
 	}
 	vm.startupScript = script
+	if zone := a.hook.memory.send(types.UID(a.observed.id.uid), op.vm, op.zone, a.observed.now); zone != "" {
+		return gce.Operation{}, &gce.Error{Kind: gce.Unavailable, Call: "insert " + op.vm, Message: "it was sent to zone " + zone + " moments ago: waiting to see what became of that"}
+	}
 	defer a.hook.zones.changed(a.place(op.zone), types.UID(a.observed.id.uid))
 	return a.access.cloud.Insert(ctx, instanceSpec(a.observed.id, a.observed.settings, vm), op.requestID)
 }

@@ -1,6 +1,7 @@
 package spotinstancevm
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -27,7 +28,17 @@ type remembered struct {
 	working *account
 	sweepAt time.Time // the next search
 	zones   []string  // where the last sweep found VMs
+	sent    map[string]sentTo
 }
+
+// sentTo is where the insert of a VM was sent, and when.
+type sentTo struct {
+	zone string
+	at   time.Time
+}
+
+// rememberSent is how long lists may lag behind an insert.
+const rememberSent = 2 * time.Minute
 
 func newMemory() *memory { return &memory{pools: map[types.UID]*remembered{}} }
 
@@ -75,6 +86,23 @@ func (m *memory) worked(uid types.UID, a account) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.pool(uid).working = &a
+}
+
+// send claims a VM's name for a zone. It tells the zone to which its insert was sent moments ago, if that was another one: of two
+// plans for one name, the second was made before Metacontroller had shown the first, and lists may not show the VM yet.
+func (m *memory) send(uid types.UID, name, zone string, now time.Time) (elsewhere string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.pool(uid)
+	maps.DeleteFunc(p.sent, func(_ string, s sentTo) bool { return now.Sub(s.at) >= rememberSent })
+	if before, known := p.sent[name]; known && before.zone != zone {
+		return before.zone
+	}
+	if p.sent == nil {
+		p.sent = map[string]sentTo{}
+	}
+	p.sent[name] = sentTo{zone, now}
+	return ""
 }
 
 // sweepDue tells whether all zones should be searched now, and where VMs were found last.
