@@ -32,7 +32,7 @@ type poolFacts struct {
 	vmImage     string
 	spot        bool      // it buys spot VMs, at least while there are some
 	choices     []cost.VM // what a VM of the pool may be, by zone
-	trouble     string    // message of a Ready condition that is not True
+	trouble     string    // why it does not have all its VMs, unless they are on their way
 	vms         map[string]vm
 }
 

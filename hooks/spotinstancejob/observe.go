@@ -9,6 +9,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -95,11 +96,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 	for _, zone := range append([]string{pool.Spec.GCP.Zone}, pool.Spec.GCP.Zones...) {
 		facts.choices = append(facts.choices, cost.VMOf(pool.Spec, zone, ""))
 	}
-	for _, c := range pool.Status.Conditions {
-		if c.Type == v1alpha1.ConditionReady && c.Status != metav1.ConditionTrue {
-			facts.trouble = c.Message
-		}
-	}
+	facts.trouble = troubleOf(pool.Status.Conditions)
 	for _, instance := range pool.Status.ProvisionedInstances {
 		entry := vm{
 			state: instance.State, since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded,
@@ -114,6 +111,21 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		facts.vms[instance.Name] = entry
 	}
 	return facts
+}
+
+// troubleOf is what keeps a pool from having all its VMs, in the words of the condition that its Ready names. How many VMs it
+// has is left out: each job that waits would be written anew with each VM that comes.
+func troubleOf(conditions []metav1.Condition) string {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status == metav1.ConditionTrue || ready.Reason == v1alpha1.ReasonProvisioning {
+		return ""
+	}
+	for _, c := range conditions {
+		if c.Type != ready.Type && c.Status == metav1.ConditionFalse && c.Reason == ready.Reason {
+			return c.Message
+		}
+	}
+	return ready.Message
 }
 
 // vm is the pool's entry for a node; VM and Node have one name. The zero vm is one the pool does not list.

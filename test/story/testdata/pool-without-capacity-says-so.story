@@ -10,6 +10,6 @@ no zone can be asked for a VM now: a (Stockout): wait, raise the quota, or add z
 
 message job resnet Ready
 ----
-0 of 1 replicas are training; replica 0 waits for a VM; SpotInstanceVM pool: 0 of 1 VMs are Ready: no zone can be asked for a VM now: a (Stockout): wait, raise the quota, or add zones to spec.gcp.zones; status.zones says until when
+0 of 1 replicas are training; replica 0 waits for a VM; SpotInstanceVM pool: no zone can be asked for a VM now: a (Stockout): wait, raise the quota, or add zones to spec.gcp.zones; status.zones says until when
 
 end
