@@ -7,7 +7,7 @@
 //	maintenance-event TERMINATE_ON_HOST_MAINTENANCE   the same, with the reason HostMaintenance
 //
 // GCE never takes a notice back, so the first of them is the last word; but a preemption during the hour before a maintenance
-// leaves less time, and is told. From then on the agent looks every second, for pods that have
+// leaves less time, and is told. From then on the agent looks after 1, 2, 4, 8 and then every 10 seconds for pods that have
 // come since and for what somebody else has undone, until the VM stops. It goes on through every outage of the metadata
 // server and of the API server. How much of the notice is left is known only if it came while the agent watched; the
 // reasons of the conditions tell.
@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,8 +31,9 @@ import (
 )
 
 const (
-	retryAfter = time.Second // after a failure, and for all that may come after the notice
-	lookAfter  = time.Minute // while nothing is wrong: somebody may have made the Node again
+	retryAfter  = time.Second      // after a failure, and after the notice: a pod may have been on its way
+	lookNoticed = 10 * time.Second // at last, after the notice. In a burst all agents and the hooks want the API server at once
+	lookAfter   = time.Minute      // while nothing is wrong: somebody may have made the Node again
 	// callTimeout bounds what is said of one thing. A VM that is about to go has no time to wait for an answer.
 	callTimeout = 3 * time.Second
 )
@@ -72,23 +74,29 @@ func (a *Agent) Run(ctx context.Context) {
 	watching.Go(func() { a.watch(ctx, maintenance, readings) })
 	defer watching.Wait()
 	var next <-chan time.Time
-	for retry := retryAfter; ; {
+	for pace := retryAfter; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-readings:
 			a.hear(now)
+			pace = retryAfter
 		case <-next:
 		}
-		wait := lookAfter
-		if err := a.speak(ctx); err != nil && ctx.Err() == nil {
+		err := a.speak(ctx)
+		if err != nil && ctx.Err() == nil {
 			a.Log.Error("this is not known in the cluster yet", "node", a.Node, "error", err.Error())
-			wait, retry = retry, min(2*retry, lookAfter)
-		} else {
-			retry = retryAfter
 		}
-		if !a.noticed.IsZero() {
-			wait = retryAfter
+		wait := pace
+		switch noticed := !a.noticed.IsZero(); {
+		case noticed && err == nil:
+			pace = min(2*pace, lookNoticed)
+		case noticed:
+			wait, pace = retryAfter, retryAfter
+		case err == nil:
+			wait, pace = lookAfter, retryAfter
+		default:
+			pace = min(2*pace, lookAfter)
 		}
 		next = time.After(wait)
 	}
@@ -218,12 +226,13 @@ func (a *Agent) nodeCondition(node *corev1.Node) corev1.NodeCondition {
 }
 
 func (a *Agent) taint(ctx context.Context, node *corev1.Node) error {
-	if node == nil {
+	taint := corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoSchedule}
+	if node == nil || slices.ContainsFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&taint) }) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return a.Kube.TaintNode(ctx, refOf(node), corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoSchedule}, true)
+	return a.Kube.TaintNode(ctx, refOf(node), taint, true)
 }
 
 // tellPods tells the training pods that do not know yet.

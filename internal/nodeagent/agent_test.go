@@ -243,7 +243,7 @@ func TestAgent(t *testing.T) {
 					})()
 				})
 			},
-			append(append(at("0", isWatching), at("90", atNotice...)...), "96s pod late training.dcnlab.com/Preempted=True PreemptionNotice"),
+			append(append(at("0", isWatching), at("90", atNotice...)...), "97s pod late training.dcnlab.com/Preempted=True PreemptionNotice"),
 		},
 		"somebody makes the Node again": {
 			func(v *vm) func() {
