@@ -24,13 +24,15 @@ func (h *Hook) announce(ctx context.Context, pool *v1alpha1.SpotInstanceVM, o ob
 	}
 	ctx, cancel := context.WithTimeout(ctx, announceTimeout)
 	defer cancel()
-	for _, event := range events {
+	calls := make([]func(), len(events))
+	for i, event := range events {
 		event.InvolvedObject = corev1.ObjectReference{
 			APIVersion: v1alpha1.GroupVersion.String(), Kind: "SpotInstanceVM",
 			Namespace: pool.Namespace, Name: pool.Name, UID: pool.UID, ResourceVersion: pool.ResourceVersion,
 		}
-		_ = h.kube.Event(ctx, event)
+		calls[i] = func() { _ = h.kube.Event(ctx, event) }
 	}
+	h.together(calls)
 }
 
 // eventsOf is what is new since status was written.
