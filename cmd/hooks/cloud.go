@@ -53,6 +53,12 @@ func (c countedCloud) Instances(ctx context.Context, zone string, labels map[str
 	return list, err
 }
 
+func (c countedCloud) Instance(ctx context.Context, zone, name string) (gce.Instance, error) {
+	instance, err := c.cloud.Instance(ctx, zone, name)
+	c.count("instances.get", err)
+	return instance, err
+}
+
 func (c countedCloud) AllInstances(ctx context.Context, labels map[string]string) ([]gce.Instance, error) {
 	list, err := c.cloud.AllInstances(ctx, labels)
 	c.count("instances.aggregatedList", err)

@@ -91,15 +91,14 @@ func (a actor) deleteVM(ctx context.Context, op operation) (gce.Operation, error
 	return begun, err
 }
 
-// deleteNode lists the zone once more, past the cache and whatever the VM's labels, before it forgets a Node: pods on
-// it are taken for dead from then on.
+// deleteNode asks for the VM once more, past the cache and whatever its labels, before it forgets a Node: pods on it are taken
+// for dead from then on.
 func (a actor) deleteNode(ctx context.Context, op operation) error {
-	instances, err := a.access.cloud.Instances(ctx, op.zone, nil)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(instances, func(i gce.Instance) bool { return i.Name == op.vm }) {
+	switch _, err := a.access.cloud.Instance(ctx, op.zone, op.vm); {
+	case err == nil:
 		return fmt.Errorf("node %s is kept: its VM is in zone %s after all", op.vm, op.zone)
+	case gce.KindOf(err) != gce.NotFound:
+		return err
 	}
 	return a.hook.kube.DeleteNode(ctx, op.node.object())
 }

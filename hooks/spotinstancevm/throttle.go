@@ -81,6 +81,11 @@ func (c throttled) Instances(ctx context.Context, zone string, labels map[string
 	return calling(c, "list instances of "+zone, func() ([]gce.Instance, error) { return c.cloud.Instances(ctx, zone, labels) })
 }
 
+// Instance reads as gce.Cloud does.
+func (c throttled) Instance(ctx context.Context, zone, name string) (gce.Instance, error) {
+	return calling(c, "get "+name+" in "+zone, func() (gce.Instance, error) { return c.cloud.Instance(ctx, zone, name) })
+}
+
 // AllInstances lists as gce.Cloud does.
 func (c throttled) AllInstances(ctx context.Context, labels map[string]string) ([]gce.Instance, error) {
 	return calling(c, "list instances of all zones", func() ([]gce.Instance, error) { return c.cloud.AllInstances(ctx, labels) })

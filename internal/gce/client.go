@@ -30,7 +30,7 @@ type Client struct {
 	project   string
 	endpoint  string
 	http      *http.Client
-	instances *compute.InstancesClient // of mutations; lists have a client each, see transport.go
+	instances *compute.InstancesClient // of mutations; reads have a client each, see transport.go
 }
 
 var _ Cloud = (*Client)(nil)

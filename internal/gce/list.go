@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -11,11 +12,11 @@ import (
 	"google.golang.org/api/iterator"
 )
 
-// What is read of lists. Metadata is left out: it holds the startup script and its join token.
+// What is read of instances and of lists. Metadata is left out: it holds the startup script and its join token.
 const (
-	instanceFields   = "(name,zone,id,status,labels,machineType,creationTimestamp,scheduling(provisioningModel,preemptionNoticeDuration,maxRunDuration),networkInterfaces(networkIP,accessConfigs/natIP))"
-	zoneListFields   = "items" + instanceFields + ",nextPageToken,warning"
-	aggregatedFields = "items/*/instances" + instanceFields + ",items/*/warning,nextPageToken,unreachables,warning"
+	instanceFields   = "name,zone,id,status,labels,machineType,creationTimestamp,scheduling(provisioningModel,preemptionNoticeDuration,maxRunDuration),networkInterfaces(networkIP,accessConfigs/natIP)"
+	zoneListFields   = "items(" + instanceFields + "),nextPageToken,warning"
+	aggregatedFields = "items/*/instances(" + instanceFields + "),items/*/warning,nextPageToken,unreachables,warning"
 	operationFields  = "items(name,zone,operationType,targetLink,targetId,clientOperationId,user,status,error,httpErrorStatusCode,httpErrorMessage,insertTime,endTime),nextPageToken,warning"
 )
 
@@ -27,13 +28,13 @@ func (c *Client) Instances(ctx context.Context, zone string, labels map[string]s
 	if err := errors.Join(ValidateZone(zone), ValidateLabels(labels)); err != nil {
 		return nil, Refused(call, err)
 	}
-	client, err := c.instanceLists(ctx, zoneListFields)
+	client, err := c.instanceReads(ctx, listQuery(zoneListFields))
 	if err != nil {
 		return nil, Unanswered(call, err)
 	}
 	it := client.List(ctx, &computepb.ListInstancesRequest{
 		Project: c.project, Zone: zone, Filter: labelFilter(labels), MaxResults: new(uint32(pageSize)),
-	}, retryList())
+	}, retryRead())
 	var found []Instance
 	for {
 		item, err := it.Next()
@@ -50,19 +51,36 @@ func (c *Client) Instances(ctx context.Context, zone string, labels map[string]s
 	}
 }
 
+// Instance is as Cloud says.
+func (c *Client) Instance(ctx context.Context, zone, name string) (Instance, error) {
+	call := fmt.Sprintf("get %s in %s", name, zone)
+	if err := errors.Join(ValidateZone(zone), ValidateName(name)); err != nil {
+		return Instance{}, Refused(call, err)
+	}
+	client, err := c.instanceReads(ctx, url.Values{"fields": {instanceFields}})
+	if err != nil {
+		return Instance{}, Unanswered(call, err)
+	}
+	found, err := client.Get(ctx, &computepb.GetInstanceRequest{Project: c.project, Zone: zone, Instance: name}, retryRead())
+	if err != nil {
+		return Instance{}, failure(ctx, call, err)
+	}
+	return instanceFrom(found), nil
+}
+
 // AllInstances is as Cloud says.
 func (c *Client) AllInstances(ctx context.Context, labels map[string]string) ([]Instance, error) {
 	call := "list instances of project " + c.project
 	if err := ValidateLabels(labels); err != nil {
 		return nil, Refused(call, err)
 	}
-	client, err := c.instanceLists(ctx, aggregatedFields)
+	client, err := c.instanceReads(ctx, listQuery(aggregatedFields))
 	if err != nil {
 		return nil, Unanswered(call, err)
 	}
 	it := client.AggregatedList(ctx, &computepb.AggregatedListInstancesRequest{
 		Project: c.project, Filter: labelFilter(labels), MaxResults: new(uint32(pageSize)),
-	}, retryList())
+	}, retryRead())
 	var found []Instance
 	for {
 		scope, err := it.Next()
@@ -91,13 +109,13 @@ func (c *Client) Operations(ctx context.Context, zone string, since time.Time) (
 	if err := ValidateZone(zone); err != nil {
 		return nil, Refused(call, err)
 	}
-	client, err := c.operationLists(ctx, operationFields)
+	client, err := c.operationReads(ctx, listQuery(operationFields))
 	if err != nil {
 		return nil, Unanswered(call, err)
 	}
 	it := client.List(ctx, &computepb.ListZoneOperationsRequest{
 		Project: c.project, Zone: zone, OrderBy: new("creationTimestamp desc"), MaxResults: new(uint32(pageSize)),
-	}, retryList())
+	}, retryRead())
 	since = since.Truncate(time.Millisecond) // the precision of GCE's timestamps
 	var found []Operation
 	for {

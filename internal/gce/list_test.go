@@ -45,7 +45,7 @@ func (p *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.next.ServeHTTP(tapped{w, p}, r)
 }
 
-func TestListsLeaveMetadataOut(t *testing.T) {
+func TestReadsLeaveMetadataOut(t *testing.T) {
 	fake := gcefake.New(gcefake.Config{PageSize: 1})
 	p := &tap{next: fake.Handler()}
 	client := dial(t, p)
@@ -63,10 +63,12 @@ func TestListsLeaveMetadataOut(t *testing.T) {
 	require.NoError(t, err)
 
 	assert.Equal(t, zone, all)
+	_, err = client.Instance(t.Context(), "us-central1-a", "vm-1")
+	require.NoError(t, err)
 	assert.NotContains(t, p.answers.String(), "s3cret")
-	assert.Len(t, p.queries, 6, "two pages each")
+	assert.Len(t, p.queries, 7, "two pages of each list, and one VM")
 	assert.Equal(t, `(labels.pool-uid = "0f3c")`, p.queries[0].Get("filter"))
-	for _, q := range p.queries {
+	for _, q := range p.queries[:6] {
 		assert.Equal(t, "true", q.Get("returnPartialSuccess"))
 		assert.Equal(t, "500", q.Get("maxResults"))
 		assert.NotEmpty(t, q.Get("fields"))

@@ -14,17 +14,17 @@ import (
 	"google.golang.org/api/googleapi"
 )
 
-// listTransport carries what the list calls of the client library lose. In v1.75.0 they build their requests
-// without the context, and have no parameters for a field mask or for partial answers. So each list call has an
+// readTransport carries what the reads of the client library lose. In v1.75.0 lists build their requests
+// without the context, and reads have no parameters for a field mask or for partial answers. So each of them has an
 // http.Client and a library client of its own, some 0.1 ms, over the connections of the Client.
-type listTransport struct {
+type readTransport struct {
 	ctx   context.Context
 	query url.Values
 	base  http.RoundTripper
 }
 
-// RoundTrip sends the request bound to the list call's context and with its query.
-func (t listTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip sends the request bound to the call's context and with its query.
+func (t readTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.ctx.Err() != nil {
 		return nil, context.Cause(t.ctx)
 	}
@@ -58,31 +58,33 @@ func (b boundBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-func (c *Client) listHTTP(ctx context.Context, fields string) *http.Client {
-	return &http.Client{Timeout: c.http.Timeout, Transport: listTransport{
-		ctx: ctx, base: c.http.Transport,
-		query: url.Values{"fields": {fields}, "returnPartialSuccess": {"true"}},
-	}}
+func (c *Client) readHTTP(ctx context.Context, query url.Values) *http.Client {
+	return &http.Client{Timeout: c.http.Timeout, Transport: readTransport{ctx: ctx, base: c.http.Transport, query: query}}
 }
 
-func (c *Client) instanceLists(ctx context.Context, fields string) (*compute.InstancesClient, error) {
-	return compute.NewInstancesRESTClient(ctx, c.clientOptions(c.listHTTP(ctx, fields))...)
+// listQuery is the query of a list: its field mask, and that GCE should say which part is missing, and answer with the rest.
+func listQuery(fields string) url.Values {
+	return url.Values{"fields": {fields}, "returnPartialSuccess": {"true"}}
 }
 
-func (c *Client) operationLists(ctx context.Context, fields string) (*compute.ZoneOperationsClient, error) {
-	return compute.NewZoneOperationsRESTClient(ctx, c.clientOptions(c.listHTTP(ctx, fields))...)
+func (c *Client) instanceReads(ctx context.Context, query url.Values) (*compute.InstancesClient, error) {
+	return compute.NewInstancesRESTClient(ctx, c.clientOptions(c.readHTTP(ctx, query))...)
 }
 
-// retryList is the call option of lists, which have none by default: GCE's short 503s and 504s are asked again
+func (c *Client) operationReads(ctx context.Context, query url.Values) (*compute.ZoneOperationsClient, error) {
+	return compute.NewZoneOperationsRESTClient(ctx, c.clientOptions(c.readHTTP(ctx, query))...)
+}
+
+// retryRead is the call option of reads. Lists have none by default, and a get is asked for up to ten minutes: GCE's short 503s and 504s are asked again
 // twice, so that they do not make a zone unknown. A caller in a hurry is served by its ctx.
-func retryList() gax.CallOption {
-	return gax.WithRetry(func() gax.Retryer { return &listRetryer{left: 2} })
+func retryRead() gax.CallOption {
+	return gax.WithRetry(func() gax.Retryer { return &readRetryer{left: 2} })
 }
 
-type listRetryer struct{ left int }
+type readRetryer struct{ left int }
 
 // Retry is as gax.Retryer says.
-func (r *listRetryer) Retry(err error) (time.Duration, bool) {
+func (r *readRetryer) Retry(err error) (time.Duration, bool) {
 	var answer *googleapi.Error
 	if !errors.As(err, &answer) || answer.Code != http.StatusServiceUnavailable && answer.Code != http.StatusGatewayTimeout {
 		return 0, false

@@ -120,6 +120,14 @@ func (c connection) Instances(ctx context.Context, zone string, labels map[strin
 	})
 }
 
+// Instance is as gce.Cloud says.
+func (c connection) Instance(ctx context.Context, zone, name string) (gce.Instance, error) {
+	call := gcefake.Call{Method: gcefake.GetInstance, Zone: zone, Name: name}
+	return perform(ctx, c.Cloud, call, func(ctx context.Context) (gce.Instance, error) {
+		return c.gce.Instance(ctx, zone, name)
+	})
+}
+
 // AllInstances is as gce.Cloud says.
 func (c connection) AllInstances(ctx context.Context, labels map[string]string) ([]gce.Instance, error) {
 	call := gcefake.Call{Method: gcefake.ListAllInstances}

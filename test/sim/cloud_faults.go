@@ -43,7 +43,7 @@ type cloudFault struct {
 func cloudMethods() map[string]gcefake.Method {
 	return map[string]gcefake.Method{
 		"insert": gcefake.Insert, "delete": gcefake.Delete, "list": gcefake.ListInstances,
-		"operations": gcefake.ListOperations, "list-all": gcefake.ListAllInstances,
+		"operations": gcefake.ListOperations, "list-all": gcefake.ListAllInstances, "get": gcefake.GetInstance,
 	}
 }
 
@@ -51,6 +51,8 @@ func cloudMethods() map[string]gcefake.Method {
 func faultsOf(method gcefake.Method) []string {
 	faults := []string{faultLose, faultUnavailable, faultRateLimit, faultHang, faultDenied}
 	switch method {
+	case gcefake.GetInstance:
+		return faults
 	case gcefake.ListOperations:
 		return append(faults, faultPartial)
 	case gcefake.ListInstances, gcefake.ListAllInstances:

@@ -134,6 +134,20 @@ func TestFaultsOfLists(t *testing.T) {
 	}
 }
 
+func TestFaultsOfOneVM(t *testing.T) {
+	for fault, kind := range map[string]gce.Kind{
+		"hang": gce.Unavailable, "refuse-unavailable": gce.Unavailable, "lose": gce.Unavailable, "rate-limit": gce.RateLimited, "denied": gce.Forbidden,
+	} {
+		w := New(Config{Timing: RealTiming()})
+		cloud := connect(t, w)
+		do(t, w, "get "+fault)
+		for _, want := range []gce.Kind{kind, gce.NotFound} {
+			_, err := cloud.Instance(t.Context(), zoneA, "vm-1")
+			assert.Equal(t, want, gce.KindOf(err), fault)
+		}
+	}
+}
+
 func TestLateListLacksWhatIsBeingMade(t *testing.T) {
 	w := New(Config{Timing: RealTiming()})
 	cloud := connect(t, w)

@@ -34,6 +34,24 @@ func (c cloud) Instances(ctx context.Context, zone string, labels map[string]str
 	return answer(found, call, err)
 }
 
+// Instance is as gce.Cloud says.
+func (c cloud) Instance(ctx context.Context, zone, name string) (gce.Instance, error) {
+	call := "get " + name + " in " + zone
+	if err := errors.Join(gce.ValidateZone(zone), gce.ValidateName(name)); err != nil {
+		return gce.Instance{}, gce.Refused(call, err)
+	}
+	var found gce.Instance
+	err := c.fake.serve(ctx, Call{GetInstance, zone, name}, func(Behaviour) *gce.Error {
+		v := c.fake.find(c.project, zone, name)
+		if v == nil {
+			return absent(c.project, zone, name)
+		}
+		found = v.view().Instance
+		return nil
+	})
+	return answer(found, call, err)
+}
+
 // AllInstances is as gce.Cloud says.
 func (c cloud) AllInstances(ctx context.Context, labels map[string]string) ([]gce.Instance, error) {
 	call := "list instances of project " + c.project

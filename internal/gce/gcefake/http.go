@@ -79,12 +79,21 @@ func (f *Fake) serveDelete(w http.ResponseWriter, r *http.Request) {
 
 func (f *Fake) serveInstance(w http.ResponseWriter, r *http.Request) {
 	project, zone, name := chi.URLParam(r, "project"), chi.URLParam(r, "zone"), chi.URLParam(r, "name")
+	l, err := f.parseListing(r.URL.Query())
+	if err != nil {
+		writeError(w, badRequest(err))
+		return
+	}
 	f.respond(w, r, Call{GetInstance, zone, name}, func(Behaviour) (any, *gce.Error) {
 		v := f.find(project, zone, name)
 		if v == nil {
 			return nil, absent(project, zone, name)
 		}
-		return instanceJSON(v.view()), nil
+		whole, err := generic(instanceJSON(v.view()))
+		if err != nil {
+			return nil, badRequest(err)
+		}
+		return l.fields.apply(whole), nil
 	})
 }
 

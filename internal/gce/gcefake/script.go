@@ -10,7 +10,7 @@ import (
 // Method is one call of the API.
 type Method string
 
-// The methods that this fake serves. GetInstance and GetOperation exist over HTTP only.
+// The methods that this fake serves. GetOperation exists over HTTP only.
 const (
 	ListInstances    Method = "ListInstances"
 	ListAllInstances Method = "ListAllInstances"

@@ -84,10 +84,12 @@ func (w *world) malformed() map[string]error {
 	for _, name := range []string{"", "../x", "..", "vm/1", "vm?x=1", "VM", "-vm", "vm-", "a%2e"} {
 		_, errs["delete "+name] = w.cloud.Delete(ctx, zoneA, name, request())
 		_, errs["insert "+name] = w.cloud.Insert(ctx, w.spec(name, zoneA), request())
+		_, errs["get "+name] = w.cloud.Instance(ctx, zoneA, name)
 	}
 	for _, zone := range []string{"", "../..", "us-central1", "us-central1-a/instances/vm-1", "-"} {
 		_, errs["instances in "+zone] = w.cloud.Instances(ctx, zone, nil)
 		_, errs["operations in "+zone] = w.cloud.Operations(ctx, zone, w.clock.Now())
+		_, errs["get in "+zone] = w.cloud.Instance(ctx, zone, "vm-1")
 		_, errs["delete in "+zone] = w.cloud.Delete(ctx, zone, "vm-1", request())
 		_, errs["insert in "+zone] = w.cloud.Insert(ctx, w.spec("vm-1", zone), request())
 	}

@@ -56,6 +56,21 @@ var lists = map[string]func(*world){
 		all, err := w.cloud.AllInstances(w.Context(), nil)
 		assert.Len(w, w.names(all, err), 5)
 	},
+	"one VM is read by its name alone": func(w *world) {
+		unlike := w.spec("vm-1", zoneA)
+		unlike.Labels = nil
+		_, err := w.cloud.Insert(w.Context(), unlike, request())
+		require.NoError(w, err)
+		listed, err := w.cloud.Instances(w.Context(), zoneA, nil)
+		require.NoError(w, err)
+		vm, err := w.cloud.Instance(w.Context(), zoneA, "vm-1")
+		require.NoError(w, err)
+		assert.Equal(w, listed, []gce.Instance{vm})
+		for name, zone := range map[string]string{"vm-1": zoneB, "vm-2": zoneA} {
+			_, err = w.cloud.Instance(w.Context(), zone, name)
+			assert.Equal(w, "get "+name+" in "+zone, w.failure(gce.NotFound, err).Call)
+		}
+	},
 	"other projects are other worlds": func(w *world) {
 		_, err := w.fake.Cloud("another-project").Insert(w.Context(), w.spec("theirs", zoneA), request())
 		require.NoError(w, err)

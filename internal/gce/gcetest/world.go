@@ -173,6 +173,7 @@ func (w *world) everyCall() map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"Instances":    func(ctx context.Context) error { _, err := w.cloud.Instances(ctx, zoneA, nil); return err },
 		"AllInstances": func(ctx context.Context) error { _, err := w.cloud.AllInstances(ctx, nil); return err },
+		"Instance":     func(ctx context.Context) error { _, err := w.cloud.Instance(ctx, zoneA, "vm-1"); return err },
 		"Operations":   func(ctx context.Context) error { _, err := w.cloud.Operations(ctx, zoneA, time.Time{}); return err },
 		"Insert": func(ctx context.Context) error {
 			_, err := w.cloud.Insert(ctx, w.spec("vm-new", zoneA), request())
