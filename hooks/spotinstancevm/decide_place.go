@@ -106,7 +106,7 @@ func (p *placement) take(o observed, zones []zone, model string) (string, bool) 
 }
 
 func isShaky(o observed, z zone) bool {
-	return !z.lastLoss.IsZero() && o.now.Sub(z.lastLoss) < shakyFor
+	return z.doubtful || !z.lastLoss.IsZero() && o.now.Sub(z.lastLoss) < shakyFor
 }
 
 func compareBool(a, b bool) int {

@@ -82,6 +82,14 @@ func TestPlaces(t *testing.T) {
 			machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, noticed), vm(1, v1alpha1.InstanceReady, inZone(b, healthy))},
 			wants:    []want{on(0), on(1)}, zones: []string{c},
 		},
+		"nor is its zone, when its kubelet is faster than the list": {
+			machines: []machine{vm(0, v1alpha1.InstanceReady, running, joined, withNode(node{name: poolID.vmName(0)}))},
+			wants:    []want{on(0)}, zones: []string{b},
+		},
+		"an on-demand VM is not preempted": {
+			machines: []machine{vm(0, v1alpha1.InstanceReady, running, joined, withNode(node{name: poolID.vmName(0)}), func(m *machine) { m.seen.model = gce.ModelStandard })},
+			wants:    []want{on(0)}, zones: []string{a},
+		},
 		"where the last loss is longer ago": {
 			world: func(o *observed) {
 				o.zones[0].lastLoss, o.zones[1].lastLoss, o.zones[2].lastLoss = ago(20*time.Minute), ago(30*time.Minute), ago(25*time.Minute)

@@ -45,6 +45,7 @@ func zonesNow(o observed, machines []machine) []zone {
 
 // hear notes what became of a VM, if it says something of the zone.
 func (z *zone) hear(o observed, m machine) {
+	z.doubtful = z.doubtful || m.zone == z.name && m.state == v1alpha1.InstanceNotReady && m.model(o) == gce.ModelSpot
 	if !isEnding(m.state) {
 		return
 	}

@@ -121,6 +121,7 @@ type zone struct {
 	block
 	standardUntil time.Time // no on-demand VM is asked of it before, where those stand in for spot VMs
 	lastLoss      time.Time // GCE had no place there for a VM, or none any more; zero: not lately
+	doubtful      bool      // the Node of a spot VM there is not Ready: the kubelet is faster than GCE's list
 	hinted        bool      // GCE has told, with a refusal elsewhere, that it has VMs there
 }
 
