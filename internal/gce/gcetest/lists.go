@@ -65,7 +65,7 @@ var lists = map[string]func(*world){
 		require.NoError(w, err)
 		vm, err := w.cloud.Instance(w.Context(), zoneA, "vm-1")
 		require.NoError(w, err)
-		assert.Equal(w, listed, []gce.Instance{vm})
+		assert.Equal(w, []gce.Instance{vm}, listed)
 		for name, zone := range map[string]string{"vm-1": zoneB, "vm-2": zoneA} {
 			_, err = w.cloud.Instance(w.Context(), zone, name)
 			assert.Equal(w, "get "+name+" in "+zone, w.failure(gce.NotFound, err).Call)
