@@ -24,7 +24,7 @@ type Cloud interface {
 	// An unknown zone is an error of kind Invalid.
 	Instances(ctx context.Context, zone string, labels map[string]string) ([]Instance, error)
 
-	// Instance reads one instance, whatever its labels. An absent one is an error of kind NotFound.
+	// Instance reads one instance, whatever its labels. An absent one, or an unknown zone, is an error of kind NotFound.
 	Instance(ctx context.Context, zone, name string) (Instance, error)
 
 	// AllInstances lists the instances of every zone of the project that carry all the given labels.

@@ -75,8 +75,9 @@ func (c *Client) operationReads(ctx context.Context, query url.Values) (*compute
 	return compute.NewZoneOperationsRESTClient(ctx, c.clientOptions(c.readHTTP(ctx, query))...)
 }
 
-// retryRead is the call option of reads. Lists have none by default, and a get is asked for up to ten minutes: GCE's short 503s and 504s are asked again
-// twice, so that they do not make a zone unknown. A caller in a hurry is served by its ctx.
+// retryRead is the call option of reads. Lists have none by default, and a get is repeated for up to ten minutes: GCE's
+// short 503s and 504s are asked again twice, so that they do not make a zone unknown. A caller in a hurry is served by
+// its ctx.
 func retryRead() gax.CallOption {
 	return gax.WithRetry(func() gax.Retryer { return &readRetryer{left: 2} })
 }

@@ -24,7 +24,7 @@ func listRequest(t *testing.T) *http.Request {
 	return r
 }
 
-func TestListTransport(t *testing.T) {
+func TestReadTransport(t *testing.T) {
 	t.Run("sends nothing once its context has ended", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -245,6 +245,19 @@ func TestAgent(t *testing.T) {
 			},
 			append(append(at("0", isWatching), at("90", atNotice...)...), "97s pod late training.dcnlab.com/Preempted=True PreemptionNotice"),
 		},
+		"a pod comes long after the notice": {
+			func(v *vm) func() {
+				return after(90*time.Second, func() {
+					close(v.noticed)
+					after(100*time.Second+time.Millisecond, func() {
+						v.change(func() {
+							v.pods = append(v.pods, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "late", Labels: map[string]string{v1alpha1.LabelJobUID: "x"}}})
+						})
+					})()
+				})
+			},
+			append(append(at("0", isWatching), at("90", atNotice...)...), "195s pod late training.dcnlab.com/Preempted=True PreemptionNotice"),
+		},
 		"somebody makes the Node again": {
 			func(v *vm) func() {
 				return after(30*time.Second, func() { v.change(func() { v.node.Status.Conditions = nil }) })
