@@ -99,8 +99,9 @@ func (e *explorer) gce() {
 		"list":       {"refuse-unavailable", "rate-limit", "hang", "partial", "denied"},
 		"operations": {"refuse-unavailable", "rate-limit", "hang"},
 		"list-all":   {"refuse-unavailable", "hang", "partial"},
+		"get":        {"refuse-unavailable", "hang", "lose"},
 	}
-	method := pick(e, []string{"insert", "insert", "insert", "delete", "list", "operations", "list-all"})
+	method := pick(e, []string{"insert", "insert", "insert", "delete", "list", "operations", "list-all", "get"})
 	options := map[string]string{"n": fmt.Sprint(1 + e.chance.IntN(3))}
 	if e.chance.IntN(3) == 0 {
 		options = e.lasting("30s", "2m", "10m")
