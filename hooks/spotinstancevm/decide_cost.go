@@ -44,13 +44,16 @@ func costCondition(o observed) *metav1.Condition {
 			"the operator's ConfigMap gce-prices: "+o.priceTrouble+"; until it is mended the prices before count")
 		return &c
 	}
+	if o.prices == nil {
+		return nil
+	}
 	missing := map[string]bool{}
 	for _, run := range runsOf(o) {
 		if line := o.prices.Missing(run.VM, run.Spot); line != "" && run.To.IsZero() && !run.From.IsZero() {
 			missing[line] = true
 		}
 	}
-	if o.prices == nil || len(missing) == 0 {
+	if len(missing) == 0 {
 		return nil
 	}
 	c := condition(v1alpha1.ConditionCostKnown, false, v1alpha1.ReasonPriceMissing,

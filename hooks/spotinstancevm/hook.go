@@ -106,6 +106,7 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	outcomes := act.run(ctx, d.operations)
 	d = settle(o, d, outcomes)
 	h.announce(ctx, parsed.pool, o, d)
+	h.memory.plan(uid, d.machines)
 	finished = d.finalized
 	return render(parsed.pool, o, d), nil
 }

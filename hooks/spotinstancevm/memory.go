@@ -29,6 +29,7 @@ type remembered struct {
 	sweepAt time.Time // the next search
 	zones   []string  // where the last sweep found VMs
 	sent    map[string]sentTo
+	planned []machine // that the last answer had
 }
 
 // sentTo is where the insert of a VM was sent, and when.
@@ -37,7 +38,7 @@ type sentTo struct {
 	at   time.Time
 }
 
-// rememberSent is how long lists may lag behind an insert.
+// rememberSent is how long lists may lag behind an insert, and what Metacontroller shows behind an answer.
 const rememberSent = 2 * time.Minute
 
 func newMemory() *memory { return &memory{pools: map[types.UID]*remembered{}} }
@@ -103,6 +104,30 @@ func (m *memory) send(uid types.UID, name, zone string, now time.Time) (elsewher
 	}
 	p.sent[name] = sentTo{zone, now}
 	return ""
+}
+
+// plan notes the plans of an answer.
+func (m *memory) plan(uid types.UID, machines []machine) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.pool(uid)
+	p.planned = nil
+	for _, vm := range machines {
+		if isPlanned(vm) {
+			p.planned = append(p.planned, machine{
+				name: vm.name, ordinal: vm.ordinal, zone: vm.zone, state: vm.state, since: vm.since,
+				requestID: vm.requestID, seen: seen{model: vm.seen.model},
+			})
+		}
+	}
+}
+
+// plans are those of the last answer. A request that does not show them yet would have them made anew, for other zones if
+// others can be read by now, and whoever sees the first would send it.
+func (m *memory) plans(uid types.UID, now time.Time) []machine {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(m.pool(uid).planned), func(vm machine) bool { return now.Sub(vm.since) >= rememberSent })
 }
 
 // sweepDue tells whether all zones should be searched now, and where VMs were found last.

@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/bootstrap"
@@ -29,6 +30,7 @@ type request struct {
 	pool       *v1alpha1.SpotInstanceVM
 	jobs       []batchv1.Job
 	pods       []corev1.Pod
+	podOf      map[types.UID]*corev1.Pod // by the UID of their Job
 	nodes      []corev1.Node
 	finalizing bool
 }
@@ -56,6 +58,13 @@ func parse(r *webhook.Request[v1alpha1.SpotInstanceVM]) (request, error) {
 	if parsed.pods, err = related(r.Related, groupPods, relatedPod.object); err != nil {
 		return parsed, err
 	}
+	parsed.podOf = make(map[types.UID]*corev1.Pod, len(parsed.pods))
+	for i := range parsed.pods {
+		pod := &parsed.pods[i]
+		if owner := metav1.GetControllerOfNoCopy(pod); owner != nil && parsed.podOf[owner.UID] == nil {
+			parsed.podOf[owner.UID] = pod
+		}
+	}
 	parsed.nodes, err = related(r.Related, groupNodes, relatedNode.object)
 	return parsed, err
 }
@@ -73,6 +82,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		finalizing: r.finalizing,
 		edited:     r.pool.Status.ObservedGeneration != 0 && r.pool.Status.ObservedGeneration != r.pool.Generation,
 		wants:      wantsOf(r),
+		plans:      h.memory.plans(r.pool.UID, second(h.now())),
 		counted:    r.pool.Status.Preemptions,
 		dry:        timeOf(r.pool.Status.SpotUnavailableSince),
 		spent:      r.pool.Status.Cost,
@@ -125,7 +135,7 @@ func wantsOf(r request) []want {
 		if byReplica[id] == nil {
 			byReplica[id] = &want{job: id.job}
 		}
-		if pod := r.podOf(job); pod != nil && pod.Spec.NodeName != "" {
+		if pod := r.podOf[job.UID]; pod != nil && pod.Spec.NodeName != "" {
 			byReplica[id].vms = append(byReplica[id].vms, pod.Spec.NodeName)
 		}
 	}
@@ -148,7 +158,7 @@ func isOver(job batchv1.Job) bool {
 // loss, whatever the exit code: trainers trap SIGTERM and exit 0. A VM that leaves later than that had no part in it. When
 // the pod is gone, that the other replicas go on tells it: a success would have ended them.
 func (r request) endedWithVM(job batchv1.Job) bool {
-	pod := r.podOf(job)
+	pod := r.podOf[job.UID]
 	if pod == nil {
 		return jobIs(job, batchv1.JobComplete) && r.othersGoOn(job)
 	}
@@ -156,15 +166,6 @@ func (r request) endedWithVM(job batchv1.Job) bool {
 		leaves := entry.State == v1alpha1.InstanceStopping || entry.State == v1alpha1.InstanceGone
 		return entry.Name == pod.Spec.NodeName && leaves && entry.Since != nil && entry.Since.Time.Before(endOf(*pod).Add(keepEnded))
 	})
-}
-
-func (r request) podOf(job batchv1.Job) *corev1.Pod {
-	for i := range r.pods {
-		if owner := metav1.GetControllerOf(&r.pods[i]); owner != nil && owner.UID == job.UID {
-			return &r.pods[i]
-		}
-	}
-	return nil
 }
 
 // othersGoOn tells whether an attempt of the same training job has not ended.

@@ -18,14 +18,20 @@ const resourceGPU = "nvidia.com/gpu"
 // assemble puts what status remembers and what was read together, VM by VM.
 func assemble(o *observed, r request, listings map[string]listing) {
 	machines := recall(o.id, r.pool.Status.ProvisionedInstances)
+	for _, plan := range o.plans {
+		if machines[plan.name] == nil {
+			machines[plan.name] = &plan
+		}
+	}
 	o.highest = -1
+	spec := specHash(r.pool.Spec)
 	for _, z := range o.zones {
 		found, read := listings[z.name]
 		if !read {
 			continue
 		}
 		for _, instance := range found.instances {
-			takeInstance(*o, machines, instance, specHash(r.pool.Spec))
+			takeInstance(*o, machines, instance, spec)
 		}
 		for _, op := range found.operations {
 			if ordinal, ours := o.id.ordinal(op.Target); ours {
