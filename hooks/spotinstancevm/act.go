@@ -78,13 +78,14 @@ func (a actor) insert(ctx context.Context, op operation) (gce.Operation, error) 
 	if zone := a.hook.memory.send(types.UID(a.observed.id.uid), op.vm, op.zone, a.observed.now); zone != "" {
 		return gce.Operation{}, &gce.Error{Kind: gce.Unavailable, Call: "insert " + op.vm, Message: "it was sent to zone " + zone + " moments ago: waiting to see what became of that"}
 	}
-	defer a.hook.zones.changed(a.place(op.zone), types.UID(a.observed.id.uid))
-	return a.access.cloud.Insert(ctx, instanceSpec(a.observed.id, a.observed.settings, vm), op.requestID)
+	begun, err := a.access.cloud.Insert(ctx, instanceSpec(a.observed.id, a.observed.settings, vm), op.requestID)
+	a.hook.zones.sent(a.place(op.zone), types.UID(a.observed.id.uid), begun)
+	return begun, err
 }
 
 func (a actor) deleteVM(ctx context.Context, op operation) (gce.Operation, error) {
-	defer a.hook.zones.changed(a.place(op.zone), types.UID(a.observed.id.uid))
 	begun, err := a.access.cloud.Delete(ctx, op.zone, op.vm, op.requestID)
+	a.hook.zones.sent(a.place(op.zone), types.UID(a.observed.id.uid), begun)
 	if gce.KindOf(err) == gce.NotFound {
 		return gce.Operation{}, nil
 	}

@@ -14,5 +14,8 @@ func (h *Hook) Pure(r *webhook.Request[v1alpha1.SpotInstanceVM]) (func() webhook
 		return nil, err
 	}
 	o, _ := h.observe(context.Background(), parsed)
-	return func() webhook.Response { return render(parsed.pool, o, decide(o)) }, nil
+	return func() webhook.Response {
+		d := decide(o)
+		return render(parsed.pool, statusOf(parsed.pool, o, d), d)
+	}, nil
 }

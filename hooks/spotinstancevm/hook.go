@@ -106,9 +106,10 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	outcomes := act.run(ctx, d.operations)
 	d = settle(o, d, outcomes)
 	h.announce(ctx, parsed.pool, o, d)
-	h.memory.plan(uid, d.machines)
 	finished = d.finalized
-	return render(parsed.pool, o, d), nil
+	status := statusOf(parsed.pool, o, d)
+	h.memory.answered(uid, status.ProvisionedInstances)
+	return render(parsed.pool, status, d), nil
 }
 
 // leave ends a call on a pool; finished drops all that is kept of it.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
 // How often all zones of the project are searched for VMs of a pool, besides at its first sync: such a list is one of
@@ -29,7 +31,7 @@ type remembered struct {
 	sweepAt time.Time // the next search
 	zones   []string  // where the last sweep found VMs
 	sent    map[string]sentTo
-	planned []machine // that the last answer had
+	answer  []v1alpha1.VMInstanceStatus // the last one
 }
 
 // sentTo is where the insert of a VM was sent, and when.
@@ -38,7 +40,7 @@ type sentTo struct {
 	at   time.Time
 }
 
-// rememberSent is how long lists may lag behind an insert, and what Metacontroller shows behind an answer.
+// rememberSent is how long lists may lag behind an insert.
 const rememberSent = 2 * time.Minute
 
 func newMemory() *memory { return &memory{pools: map[types.UID]*remembered{}} }
@@ -106,28 +108,18 @@ func (m *memory) send(uid types.UID, name, zone string, now time.Time) (elsewher
 	return ""
 }
 
-// plan notes the plans of an answer.
-func (m *memory) plan(uid types.UID, machines []machine) {
+// answered notes what the answer to a call says of the pool's VMs. A request may be older.
+func (m *memory) answered(uid types.UID, entries []v1alpha1.VMInstanceStatus) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p := m.pool(uid)
-	p.planned = nil
-	for _, vm := range machines {
-		if isPlanned(vm) {
-			p.planned = append(p.planned, machine{
-				name: vm.name, ordinal: vm.ordinal, zone: vm.zone, state: vm.state, since: vm.since,
-				requestID: vm.requestID, seen: seen{model: vm.seen.model},
-			})
-		}
-	}
+	m.pool(uid).answer = entries
 }
 
-// plans are those of the last answer. A request that does not show them yet would have them made anew, for other zones if
-// others can be read by now, and whoever sees the first would send it.
-func (m *memory) plans(uid types.UID, now time.Time) []machine {
+// answer is the last one.
+func (m *memory) answer(uid types.UID) []v1alpha1.VMInstanceStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(m.pool(uid).planned), func(vm machine) bool { return now.Sub(vm.since) >= rememberSent })
+	return m.pool(uid).answer
 }
 
 // sweepDue tells whether all zones should be searched now, and where VMs were found last.

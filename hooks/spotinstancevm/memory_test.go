@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
@@ -20,13 +21,19 @@ func TestInsertIsSentToOneZone(t *testing.T) {
 }
 
 func TestPlanIsRemembered(t *testing.T) {
+	o := observed{now: noon.Add(time.Minute), id: identity{namespace: "default", name: "pool", uid: "uid"}}
+	plan := v1alpha1.VMInstanceStatus{Name: o.id.vmName(1), Zone: a, State: v1alpha1.InstancePlanned, Since: stamp(noon)}
+	creating := v1alpha1.VMInstanceStatus{Name: o.id.vmName(0), Zone: b, State: v1alpha1.InstanceCreating, Since: stamp(noon)}
 	m := newMemory()
-	plan := machine{name: "vm-1", ordinal: 1, zone: a, state: v1alpha1.InstancePlanned, since: noon, requestID: "id", recorded: true, presence: absent}
-	m.plan("pool", []machine{{name: "vm-0", state: v1alpha1.InstanceCreating, since: noon}, plan})
-	plan.recorded, plan.presence = false, unknown
-	assert.Equal(t, []machine{plan}, m.plans("pool", noon.Add(time.Minute)), "a request must show it before it is sent")
-	assert.Empty(t, m.plans("pool", noon.Add(2*time.Minute)), "by then a request shows it, or it was never written")
-	assert.Empty(t, m.plans("other", noon), "another pool")
-	m.plan("pool", nil)
-	assert.Empty(t, m.plans("pool", noon), "it was dropped since")
+	m.answered("pool", []v1alpha1.VMInstanceStatus{creating, plan})
+
+	plans := plansOf(o, m.answer("pool"))
+	require.Len(t, plans, 1)
+	assert.Equal(t, plan.Name, plans[0].name)
+	assert.Equal(t, a, plans[0].zone)
+	assert.False(t, plans[0].recorded, "a request must show it before it is sent")
+	assert.Empty(t, plansOf(o, m.answer("other")), "another pool")
+
+	o.now = noon.Add(2 * time.Minute)
+	assert.Empty(t, plansOf(o, m.answer("pool")), "by then a request shows it, or it was never written")
 }

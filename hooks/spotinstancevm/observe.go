@@ -33,6 +33,7 @@ type request struct {
 	podOf      map[types.UID]*corev1.Pod // by the UID of their Job
 	nodes      []corev1.Node
 	finalizing bool
+	own        bool // its status says of the VMs what this server's last answer did
 }
 
 // Metacontroller gives up after 10 seconds. What is left of a call when all has been read is for the mutations.
@@ -40,6 +41,9 @@ const (
 	callTimeout    = 8 * time.Second
 	observeTimeout = 4 * time.Second
 )
+
+// answerShown is after how long a request surely shows the answer before it, if that was written at all.
+const answerShown = 2 * time.Minute
 
 // access is what act needs besides the decision.
 type access struct {
@@ -82,11 +86,13 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		finalizing: r.finalizing,
 		edited:     r.pool.Status.ObservedGeneration != 0 && r.pool.Status.ObservedGeneration != r.pool.Generation,
 		wants:      wantsOf(r),
-		plans:      h.memory.plans(r.pool.UID, second(h.now())),
 		counted:    r.pool.Status.Preemptions,
 		dry:        timeOf(r.pool.Status.SpotUnavailableSince),
 		spent:      r.pool.Status.Cost,
 	}
+	answer := h.memory.answer(r.pool.UID)
+	o.plans = plansOf(o, answer)
+	r.own = slices.EqualFunc(r.pool.Status.ProvisionedInstances, answer, saysTheSame)
 	var unusable error
 	if o.prices, unusable = h.prices(); unusable != nil {
 		o.priceTrouble = unusable.Error()
@@ -146,6 +152,24 @@ func wantsOf(r request) []want {
 		wants = append(wants, *byReplica[id])
 	}
 	return wants
+}
+
+// plansOf are the plans of an answer that a request may not show yet. Made anew, they could name other zones, since others can
+// be read by now, and whoever sees the first would send it.
+func plansOf(o observed, answer []v1alpha1.VMInstanceStatus) []machine {
+	var plans []machine
+	for _, m := range recall(o.id, answer) {
+		if isPlanned(*m) && o.now.Sub(m.since) < answerShown {
+			m.recorded = false
+			plans = append(plans, *m)
+		}
+	}
+	return plans
+}
+
+// saysTheSame tells whether two entries say the same of a VM, and since when.
+func saysTheSame(a, b v1alpha1.VMInstanceStatus) bool {
+	return a.Name == b.Name && a.Zone == b.Zone && a.State == b.State && timeOf(a.Since).Equal(timeOf(b.Since))
 }
 
 // isOver tells whether no attempt follows this one, if it ended by itself.

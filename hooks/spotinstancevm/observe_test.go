@@ -69,15 +69,22 @@ func TestOrderOfListsDoesNotMatter(t *testing.T) {
 	require.Equal(t, string(first), string(second))
 }
 
-func TestOwnMutationsAreSeenAtOnce(t *testing.T) {
+// Of what this server did, GCE's answer tells; of what another one did, only another list.
+func TestListIsKeptOverWhatGCEHasAnswered(t *testing.T) {
 	w := newWorld(t, fixed(1))
+	lists := func() int { return w.gce.Calls()[gcefake.ListInstances] }
+	w.sync() // plans
+	before := lists()
+	w.sync() // inserts
 	w.sync()
-	w.sync()
-	w.sync() // within the two seconds that a list is kept
-	require.NotEmpty(t, w.entry(w.vm(0)).CreationTime, "the VM is not listed")
+	require.Equal(t, before, lists(), "all within two seconds")
+	require.Equal(t, v1alpha1.InstanceCreating, w.entry(w.vm(0)).State)
+	require.Equal(t, 1, w.gce.Calls()[gcefake.Insert])
+	w.syncBy(w.server())
+	require.Equal(t, before+1, lists(), "by another server")
 }
 
-func TestOnlyThePoolThatChangedAZoneReadsItAnew(t *testing.T) {
+func TestAMutationWithoutAnAnswerHasItsZoneReadAnew(t *testing.T) {
 	w := newWorld(t, fixed(1))
 	other := pool(func(p *v1alpha1.SpotInstanceVM) { p.Name, p.UID = "other", "bbbbbbbb-0000-0000-0000-000000000002" })
 	w.pool, other = other, w.pool
@@ -85,11 +92,12 @@ func TestOnlyThePoolThatChangedAZoneReadsItAnew(t *testing.T) {
 	w.pool, other = other, w.pool
 	lists := func() int { return w.gce.Calls()[gcefake.ListInstances] }
 	w.sync()
-	w.sync() // sends the insert
+	w.gce.Once(gcefake.Call{Method: gcefake.Insert}, gcefake.LostAnswer())
+	w.sync()
 	before := lists()
 	w.pool, other = other, w.pool
 	w.sync()
-	require.Equal(t, before, lists())
+	require.Equal(t, before, lists(), "for another pool")
 	w.pool = other
 	w.sync()
 	require.Equal(t, before+1, lists())

@@ -57,7 +57,10 @@ func (h *Hook) readZones(ctx context.Context, r request, o *observed, a access, 
 		z := &o.zones[i]
 		reads = append(reads, func() {
 			at := place{account: a.account.hash(), project: o.id.project, zone: z.name}
-			by := reader{pool: r.pool.UID, news: newsOf(r.pool.Status, z.name)}
+			by := reader{pool: r.pool.UID}
+			if !r.own {
+				by.news = newsOf(r.pool.Status, z.name)
+			}
 			found, err := h.zones.read(ctx, a.cloud, at, by, since)
 			mu.Lock()
 			defer mu.Unlock()

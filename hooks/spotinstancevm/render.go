@@ -14,8 +14,8 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
 
-// render turns a decision into the answer to Metacontroller. A pool has no children.
-func render(pool *v1alpha1.SpotInstanceVM, o observed, d decision) webhook.Response {
+// statusOf is what a decision makes of the pool's status.
+func statusOf(pool *v1alpha1.SpotInstanceVM, o observed, d decision) v1alpha1.SpotInstanceVMStatus {
 	conditions := conditionsOf(pool.Status.Conditions, o, d)
 	status := v1alpha1.SpotInstanceVMStatus{
 		Conditions:         conditions,
@@ -49,6 +49,11 @@ func render(pool *v1alpha1.SpotInstanceVM, o observed, d decision) webhook.Respo
 			StandardBlockedUntil: stamp(z.standardUntil), LastLossTime: stamp(z.lastLoss),
 		})
 	}
+	return status
+}
+
+// render is the answer to Metacontroller. A pool has no children.
+func render(pool *v1alpha1.SpotInstanceVM, status v1alpha1.SpotInstanceVMStatus, d decision) webhook.Response {
 	return webhook.Response{
 		Status:             status,
 		Children:           []any{},

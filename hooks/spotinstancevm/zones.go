@@ -3,6 +3,7 @@ package spotinstancevm
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 const (
 	readTimeout = 3 * time.Second // of one list
 	keepListing = 2 * time.Second
+	keepBegun   = 2 * (readTimeout + keepListing) // longer than a list that lacks an operation can be in use
 )
 
 // place is one zone of one project as seen with one set of credentials.
@@ -38,8 +40,14 @@ func (l listing) tells(since time.Time) bool {
 	return since.IsZero() || !l.since.IsZero() && !l.since.After(since)
 }
 
-// zoneReader reads zones once for all pools that ask within two seconds. A pool that has changed something in a zone reads
-// it anew; what it changed does not concern the others.
+// begun is an operation as GCE answered with it.
+type begun struct {
+	gce.Operation
+	at time.Time // of the answer
+}
+
+// zoneReader reads zones once for all pools that ask within two seconds, and adds the operations that were begun since. A pool
+// of whose mutation nothing is known reads the zone anew; it does not concern the others.
 type zoneReader struct {
 	now     func() time.Time
 	cluster string
@@ -47,20 +55,21 @@ type zoneReader struct {
 	flights singleflight.Group
 	mu      sync.Mutex
 	kept    map[place]listing
-	changes map[place]int               // mutations of all pools so far
+	begun   map[place][]begun           // the newest first
+	changes map[place]int               // mutations of all pools so far of whose outcome nothing is known
 	last    map[types.UID]map[place]int // which of them was a pool's last
 }
 
 // reader is the pool that asks, and what its status says of a zone already.
 type reader struct {
 	pool types.UID
-	news time.Time // of whole seconds. Whoever wrote it knew better than any list from before.
+	news time.Time // of whole seconds; zero: this process wrote them. Another that did knew better than any list from before.
 }
 
 func newZoneReader(now func() time.Time, cluster string) *zoneReader {
 	return &zoneReader{
 		now: now, cluster: cluster,
-		kept: map[place]listing{}, changes: map[place]int{}, last: map[types.UID]map[place]int{},
+		kept: map[place]listing{}, begun: map[place][]begun{}, changes: map[place]int{}, last: map[types.UID]map[place]int{},
 	}
 }
 
@@ -68,7 +77,7 @@ func newZoneReader(now func() time.Time, cluster string) *zoneReader {
 func (r *zoneReader) read(ctx context.Context, cloud gce.Cloud, at place, by reader, since time.Time) (listing, error) {
 	kept, changes, fresh := r.recall(at, by, since)
 	if fresh {
-		return kept, nil
+		return r.current(at, kept), nil
 	}
 	key := fmt.Sprintf("%v %d %d", at, changes, since.Unix())
 	flight := r.flights.DoChan(key, func() (any, error) {
@@ -87,8 +96,25 @@ func (r *zoneReader) read(ctx context.Context, cloud gce.Cloud, at place, by rea
 		found, _ := result.Val.(listing)
 		found.follows = changes
 		r.keep(at, found)
-		return found, nil
+		return r.current(at, found), nil
 	}
+}
+
+// current is a listing with what was begun since it was asked for.
+func (r *zoneReader) current(at place, found listing) listing {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var since []gce.Operation
+	for _, op := range r.begun[at] {
+		listed := slices.ContainsFunc(found.operations, func(o gce.Operation) bool { return o.Name == op.Name })
+		if !op.at.Before(found.at) && !listed {
+			since = append(since, op.Operation)
+		}
+	}
+	if len(since) > 0 {
+		found.operations = append(since, found.operations...)
+	}
+	return found
 }
 
 // readAll lists all zones of a project, all pools together; not from before since.
@@ -140,11 +166,16 @@ func (r *zoneReader) keep(at place, found listing) {
 	}
 }
 
-// changed notes that a pool's mutation was sent to a zone, whatever became of it: lists from before it are of no use to
-// that pool.
-func (r *zoneReader) changed(at place, pool types.UID) {
+// sent notes that a pool's mutation was sent to a zone. Without GCE's answer, lists from before it are of no use to that pool.
+func (r *zoneReader) sent(at place, pool types.UID, answer gce.Operation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if answer.Name != "" {
+		now := r.now()
+		newest := append([]begun{{answer, now}}, r.begun[at]...)
+		r.begun[at] = slices.DeleteFunc(newest, func(b begun) bool { return now.Sub(b.at) > keepBegun })
+		return
+	}
 	r.changes[at]++
 	if r.last[pool] == nil {
 		r.last[pool] = map[place]int{}
