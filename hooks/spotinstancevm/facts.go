@@ -30,7 +30,6 @@ type observed struct {
 	demand     int       // replicas of training jobs that want a VM
 	wants      []want    // one for each, by job and replica
 	machines   []machine // by ordinal
-	plans      []machine // of the last answer, which the request may not show yet
 	forgotten  []machine // whose end the zones' operations tell, and status does not
 	lent       []node    // that the user gave to the pool, and that serve: they are never touched
 	strays     []node    // Nodes of the pool without a machine

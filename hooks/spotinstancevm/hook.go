@@ -100,6 +100,7 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	defer func() { h.leave(uid, finished) }()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	parsed.answer = h.memory.answer(uid)
 	o, a := h.observe(ctx, parsed)
 	d := decide(o)
 	act := actor{hook: h, observed: o, access: a, specHash: specHash(parsed.pool.Spec)}

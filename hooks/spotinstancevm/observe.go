@@ -33,7 +33,7 @@ type request struct {
 	podOf      map[types.UID]*corev1.Pod // by the UID of their Job
 	nodes      []corev1.Node
 	finalizing bool
-	own        bool // its status says of the VMs what this server's last answer did
+	answer     []v1alpha1.VMInstanceStatus // the last one of this server, which status may not show yet
 }
 
 // Metacontroller gives up after 10 seconds. What is left of a call when all has been read is for the mutations.
@@ -90,9 +90,6 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		dry:        timeOf(r.pool.Status.SpotUnavailableSince),
 		spent:      r.pool.Status.Cost,
 	}
-	answer := h.memory.answer(r.pool.UID)
-	o.plans = plansOf(o, answer)
-	r.own = slices.EqualFunc(r.pool.Status.ProvisionedInstances, answer, saysTheSame)
 	var unusable error
 	if o.prices, unusable = h.prices(); unusable != nil {
 		o.priceTrouble = unusable.Error()
@@ -154,6 +151,13 @@ func wantsOf(r request) []want {
 	return wants
 }
 
+// isOwn tells whether all that status says of VMs is what this server answered last.
+func (r request) isOwn() bool {
+	return slices.EqualFunc(r.pool.Status.ProvisionedInstances, r.answer, func(a, b v1alpha1.VMInstanceStatus) bool {
+		return a.Name == b.Name && a.Zone == b.Zone && a.State == b.State && timeOf(a.Since).Equal(timeOf(b.Since))
+	})
+}
+
 // plansOf are the plans of an answer that a request may not show yet. Made anew, they could name other zones, since others can
 // be read by now, and whoever sees the first would send it.
 func plansOf(o observed, answer []v1alpha1.VMInstanceStatus) []machine {
@@ -165,11 +169,6 @@ func plansOf(o observed, answer []v1alpha1.VMInstanceStatus) []machine {
 		}
 	}
 	return plans
-}
-
-// saysTheSame tells whether two entries say the same of a VM, and since when.
-func saysTheSame(a, b v1alpha1.VMInstanceStatus) bool {
-	return a.Name == b.Name && a.Zone == b.Zone && a.State == b.State && timeOf(a.Since).Equal(timeOf(b.Since))
 }
 
 // isOver tells whether no attempt follows this one, if it ended by itself.

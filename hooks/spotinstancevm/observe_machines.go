@@ -18,7 +18,7 @@ const resourceGPU = "nvidia.com/gpu"
 // assemble puts what status remembers and what was read together, VM by VM.
 func assemble(o *observed, r request, listings map[string]listing) {
 	machines := recall(o.id, r.pool.Status.ProvisionedInstances)
-	for _, plan := range o.plans {
+	for _, plan := range plansOf(*o, r.answer) {
 		if machines[plan.name] == nil {
 			machines[plan.name] = &plan
 		}

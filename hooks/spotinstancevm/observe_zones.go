@@ -53,12 +53,13 @@ func (h *Hook) readZones(ctx context.Context, r request, o *observed, a access, 
 	listings := map[string]listing{}
 	var mu sync.Mutex
 	var reads []func()
+	own := r.isOwn()
 	for i := range o.zones {
 		z := &o.zones[i]
 		reads = append(reads, func() {
 			at := place{account: a.account.hash(), project: o.id.project, zone: z.name}
 			by := reader{pool: r.pool.UID}
-			if !r.own {
+			if !own {
 				by.news = newsOf(r.pool.Status, z.name)
 			}
 			found, err := h.zones.read(ctx, a.cloud, at, by, since)
