@@ -93,26 +93,30 @@ func triesSpotAgain(o observed, d decision) bool {
 	return false
 }
 
+// tally counts the VMs that serve.
+type tally struct{ have, onTheirWay, standIns int }
+
+// add counts m in, or with -1 out.
+func (t *tally) add(o observed, m machine, n int) {
+	if !isSupply(o, m) {
+		return
+	}
+	t.have += n
+	switch {
+	case isStandIn(o, m):
+		t.standIns += n
+	case !isReady(m):
+		t.onTheirWay += n
+	}
+}
+
 // isBeyond tells whether the pool can do without m, one of its VMs that could go. VMs on their way do not make one that stands
 // in superfluous yet: they may not come. In turn a spot VM may be beyond what is wanted, to take the place of such a one.
-func isBeyond(o observed, machines []machine, m machine, desired int) bool {
-	have, onTheirWay, standIns := 0, 0, 0
-	for _, other := range machines {
-		if !isSupply(o, other) {
-			continue
-		}
-		have++
-		switch {
-		case isStandIn(o, other):
-			standIns++
-		case !isReady(other):
-			onTheirWay++
-		}
-	}
+func (t tally) isBeyond(o observed, m machine, desired int) bool {
 	if isStandIn(o, m) {
-		return have-onTheirWay > desired
+		return t.have-t.onTheirWay > desired
 	}
-	return have-min(standIns, 1) > desired
+	return t.have-min(t.standIns, 1) > desired
 }
 
 // goBack has one VM that stands in leave when a spot VM beyond what is wanted is Ready and free. What trains on it moves as

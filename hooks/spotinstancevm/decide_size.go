@@ -1,7 +1,6 @@
 package spotinstancevm
 
 import (
-	"slices"
 	"sort"
 	"time"
 
@@ -50,12 +49,15 @@ func supply(o observed, machines []machine) int {
 // enough. A VM with a training pod on it is never picked: a pool that is too large by it waits for the pod to end.
 func shrink(o observed, d *decision) {
 	spare := map[string]bool{}
-	kept := slices.Clone(d.machines)
+	var kept tally
+	for _, m := range d.machines {
+		kept.add(o, m, 1)
+	}
 	for _, i := range idlest(o, d.machines) {
 		m := d.machines[i]
-		if isBeyond(o, kept, m, d.desired) {
+		if kept.isBeyond(o, m, d.desired) {
 			spare[m.name] = true
-			kept = slices.DeleteFunc(kept, func(other machine) bool { return other.name == m.name })
+			kept.add(o, m, -1)
 		}
 	}
 	for i := range d.machines {

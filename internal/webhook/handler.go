@@ -77,7 +77,7 @@ func decode(w http.ResponseWriter, r *http.Request, into any) error {
 	if err != nil {
 		return fmt.Errorf("%w: read the request: %w", ErrBadRequest, err)
 	}
-	if err := unmarshal(data, into); err != nil {
+	if err := unmarshalInPlace(data, into); err != nil {
 		return fmt.Errorf("%w: decode the request: %w", ErrBadRequest, err)
 	}
 	return nil
