@@ -92,7 +92,7 @@ lab: ## Start the same cluster and keep it up.
 
 .PHONY: bench
 bench: ## Measure the hooks alone, then recovery, calls and writes on that cluster: the tables of docs/benchmarks.md.
-	go test ./hooks/... -run='^$$' -bench=. -benchtime=5s
+	GOGC=400 GOMEMLIMIT=800MiB go test ./hooks/... -run='^$$' -bench=. -benchtime=30s # as in manifests/20-deployment.yaml
 	go run ./cmd/lab bench
 
 .PHONY: run

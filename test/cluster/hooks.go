@@ -57,7 +57,7 @@ func (h *Hooks) start(ctx context.Context) error {
 	h.process, err = h.cluster.launcher.start(command{name: "hooks", path: h.cluster.binaries.Hooks, args: []string{
 		"--listen=" + address, "--kubeconfig=" + h.kubeconfig, "--gce-endpoint=" + h.cluster.GCEEndpoint(),
 		"--prices=" + h.cluster.file(pricesFile),
-	}})
+	}, env: []string{"GOGC=400", "GOMEMLIMIT=800MiB"}}) // as in manifests/20-deployment.yaml
 	if err != nil {
 		return err
 	}
