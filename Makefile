@@ -92,7 +92,8 @@ lab: ## Start the same cluster and keep it up.
 
 .PHONY: bench
 bench: ## Measure the hooks alone, then recovery, calls and writes on that cluster: the tables of docs/benchmarks.md.
-	GOGC=400 GOMEMLIMIT=800MiB go test ./hooks/... -run='^$$' -bench=. -benchtime=30s # as in manifests/20-deployment.yaml
+	GOGC=400 GOMEMLIMIT=800MiB go test ./hooks/... -run='^$$' -bench=Sync -benchtime=30s # as in manifests/20-deployment.yaml
+	go test ./hooks/... -run='^$$' -bench=Calls -benchtime=1x
 	go run ./cmd/lab bench
 
 .PHONY: run
