@@ -44,7 +44,7 @@ func (c *Cluster) etcdCommand() command {
 }
 
 // apiServerCommand needs no network but loopback: the advertised address is not used by anybody, and no endpoints
-// are published for it.
+// are published for it. It trades memory for the cores that it shares with all else.
 func (c *Cluster) apiServerCommand() command {
 	evict := strconv.Itoa(int(c.timing.EvictAfter.Seconds()))
 	return command{name: "kube-apiserver", path: c.binaries.ControlPlane, args: []string{
@@ -61,7 +61,7 @@ func (c *Cluster) apiServerCommand() command {
 		"--enable-bootstrap-token-auth=true",
 		"--default-not-ready-toleration-seconds=" + evict, "--default-unreachable-toleration-seconds=" + evict,
 		"--profiling=false",
-	}}
+	}, env: []string{"GOGC=400"}}
 }
 
 // controllerManagerCommand runs all controllers, and those that kubeadm adds: they sign cluster-info and remove expired
