@@ -148,6 +148,9 @@ func unreadState(m machine) (v1alpha1.InstanceState, string) {
 	case v1alpha1.InstanceGone, v1alpha1.InstanceDeleting, v1alpha1.InstanceStopping:
 		return m.state, m.reason
 	}
+	if isPlanned(m) && !m.recorded {
+		return m.state, "" // by the last answer, and not sent before a request shows it
+	}
 	if m.isNoticed() {
 		return v1alpha1.InstanceStopping, v1alpha1.VMPreempted
 	}

@@ -166,6 +166,7 @@ func TestStates(t *testing.T) {
 		"unread, Node not Ready":                      {from: isReady, facts: edits{joined, unreadable}, to: unread},
 		"unread, no Node yet":                         {from: creating, facts: edits{unreadable}, to: unread},
 		"unread, planned":                             {from: planned, facts: edits{unreadable}, to: unread},
+		"unread, planned by the last answer":          {from: planned, facts: edits{unreadable, unrecorded}, to: planned},
 		"unread, on its way out":                      {from: stopping, facts: edits{unreadable, because(v1alpha1.VMPreempted)}, to: stopping, reason: v1alpha1.VMPreempted},
 		"unread, being deleted":                       {from: deleting, facts: edits{unreadable, because(v1alpha1.VMNotNeeded)}, to: deleting, reason: v1alpha1.VMNotNeeded},
 		"unread, gone":                                {from: gone, facts: edits{unreadable, because(v1alpha1.VMLost)}, to: gone, reason: v1alpha1.VMLost},

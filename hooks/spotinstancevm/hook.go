@@ -93,7 +93,7 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 		return webhook.Response{}, fmt.Errorf("%w: %w", webhook.ErrBadRequest, err)
 	}
 	uid := parsed.pool.UID
-	if !h.memory.enter(uid) {
+	if !h.memory.enter(uid, h.now()) {
 		return repeat(parsed.pool), nil
 	}
 	finished := false

@@ -27,6 +27,7 @@ type memory struct {
 
 type remembered struct {
 	busy    bool
+	called  time.Time // last
 	working *account
 	sweepAt time.Time // the next search
 	zones   []string  // where the last sweep found VMs
@@ -40,6 +41,8 @@ type sentTo struct {
 	at   time.Time
 }
 
+const forgetPool = time.Hour
+
 // rememberSent is how long lists may lag behind an insert.
 const rememberSent = 2 * time.Minute
 
@@ -52,15 +55,17 @@ func (m *memory) pool(uid types.UID) *remembered {
 	return m.pools[uid]
 }
 
-// enter claims a pool for one call. It is false while another call has it.
-func (m *memory) enter(uid types.UID) bool {
+// enter claims a pool for one call. It is false while another call has it. Pools that were not called for an hour are forgotten:
+// another server has seen the end of them.
+func (m *memory) enter(uid types.UID, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	maps.DeleteFunc(m.pools, func(_ types.UID, p *remembered) bool { return !p.busy && now.Sub(p.called) > forgetPool })
 	p := m.pool(uid)
 	if p.busy {
 		return false
 	}
-	p.busy = true
+	p.busy, p.called = true, now
 	return true
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
@@ -18,6 +19,16 @@ func TestInsertIsSentToOneZone(t *testing.T) {
 	assert.Empty(t, m.send("pool", "vm-1", b, noon), "another VM")
 	assert.Empty(t, m.send("other", "vm-0", b, noon), "another pool")
 	assert.Empty(t, m.send("pool", "vm-0", b, noon.Add(3*time.Minute)), "by then lists show what became of it")
+}
+
+func TestPoolsOfAnotherServerAreForgotten(t *testing.T) {
+	m := newMemory()
+	require.True(t, m.enter("ended", noon))
+	m.leave("ended", false)
+	require.True(t, m.enter("busy", noon))
+	require.True(t, m.enter("pool", noon.Add(2*time.Hour)))
+	assert.NotContains(t, m.pools, types.UID("ended"))
+	assert.False(t, m.enter("busy", noon.Add(2*time.Hour)), "its call has not ended")
 }
 
 func TestPlanIsRemembered(t *testing.T) {

@@ -151,7 +151,7 @@ func wantsOf(r request) []want {
 	return wants
 }
 
-// isOwn tells whether all that status says of VMs is what this server answered last.
+// isOwn tells whether status has each VM in the state, and since the moment, that this server answered last.
 func (r request) isOwn() bool {
 	return slices.EqualFunc(r.pool.Status.ProvisionedInstances, r.answer, func(a, b v1alpha1.VMInstanceStatus) bool {
 		return a.Name == b.Name && a.Zone == b.Zone && a.State == b.State && timeOf(a.Since).Equal(timeOf(b.Since))

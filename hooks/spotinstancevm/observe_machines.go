@@ -134,6 +134,9 @@ func takeOperation(machines map[string]*machine, op gce.Operation, ordinal int) 
 		m = &machine{name: op.Target, ordinal: ordinal, zone: op.Zone}
 		machines[op.Target] = m
 	}
+	if isPlanned(*m) && !m.recorded && op.Type == "insert" && !op.Done {
+		m.zone, m.requestID = op.Zone, op.RequestID // another server was faster with a plan of its own
+	}
 	if op.Zone != m.zone || isOther(*m, op) {
 		return
 	}

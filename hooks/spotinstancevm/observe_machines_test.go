@@ -43,6 +43,29 @@ func TestWhatAnOperationSaysOfItsVM(t *testing.T) {
 	}
 }
 
+// Two servers plan a VM for different zones, and the other one's is sent.
+func TestPlanOfTheLastAnswerGivesWayToAnInsert(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit []func(*machine)
+		op   gce.Operation
+		zone string
+	}{
+		"an insert elsewhere":                    {[]func(*machine){unrecorded}, gce.Operation{Type: "insert"}, b},
+		"one that is done":                       {[]func(*machine){unrecorded}, gce.Operation{Type: "insert", Done: true}, a},
+		"a delete":                               {[]func(*machine){unrecorded}, gce.Operation{Type: "delete"}, a},
+		"an insert elsewhere, and status has it": {nil, gce.Operation{Type: "insert"}, a},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := vm(0, v1alpha1.InstancePlanned, c.edit...)
+			c.op.Target, c.op.Zone, c.op.RequestID = m.name, b, poolID.insertID(m.name, b)
+			takeOperation(map[string]*machine{m.name: &m}, c.op, 0)
+			require.Equal(t, c.zone, m.zone)
+			require.Equal(t, c.zone == b, m.insert != nil)
+			require.Equal(t, c.zone == b, m.requestID == c.op.RequestID)
+		})
+	}
+}
+
 // Status may be set back to one from before the delete. What the VM was deleted for must not get lost with it.
 func TestWhyAVMWasDeletedIsToldFromItsDelete(t *testing.T) {
 	o := facts()

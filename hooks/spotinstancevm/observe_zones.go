@@ -53,7 +53,8 @@ func (h *Hook) readZones(ctx context.Context, r request, o *observed, a access, 
 	listings := map[string]listing{}
 	var mu sync.Mutex
 	var reads []func()
-	own := r.isOwn()
+	working, known := h.memory.account(r.pool.UID)
+	own := r.isOwn() && known && working.hash() == a.account.hash() // lists are kept for each account
 	for i := range o.zones {
 		z := &o.zones[i]
 		reads = append(reads, func() {

@@ -32,7 +32,7 @@ type listing struct {
 	operations []gce.Operation // of everybody
 	since      time.Time       // of the operations; zero: they were not asked for
 	at         time.Time
-	follows    int // how many mutations were over when it was asked for
+	follows    int // how many mutations without an answer were over when it was asked for
 }
 
 // tells whether the list has the operations since then, if they are asked for.
@@ -47,7 +47,7 @@ type begun struct {
 }
 
 // zoneReader reads zones once for all pools that ask within two seconds, and adds the operations that were begun since. A pool
-// of whose mutation nothing is known reads the zone anew; it does not concern the others.
+// whose mutation GCE has not said to be under way reads the zone anew; it does not concern the others.
 type zoneReader struct {
 	now     func() time.Time
 	cluster string
@@ -56,14 +56,14 @@ type zoneReader struct {
 	mu      sync.Mutex
 	kept    map[place]listing
 	begun   map[place][]begun           // the newest first
-	changes map[place]int               // mutations of all pools so far of whose outcome nothing is known
+	changes map[place]int               // mutations of all pools so far that GCE has not said to be under way
 	last    map[types.UID]map[place]int // which of them was a pool's last
 }
 
 // reader is the pool that asks, and what its status says of a zone already.
 type reader struct {
 	pool types.UID
-	news time.Time // of whole seconds; zero: this process wrote them. Another that did knew better than any list from before.
+	news time.Time // of whole seconds: a list must be later. Zero: all that status says is from lists of this process.
 }
 
 func newZoneReader(now func() time.Time, cluster string) *zoneReader {
@@ -166,11 +166,12 @@ func (r *zoneReader) keep(at place, found listing) {
 	}
 }
 
-// sent notes that a pool's mutation was sent to a zone. Without GCE's answer, lists from before it are of no use to that pool.
+// sent notes that a pool's mutation was sent to a zone. Unless GCE has answered that it is under way, lists from before it are
+// of no use to that pool: of one that is done a list must show what became of it.
 func (r *zoneReader) sent(at place, pool types.UID, answer gce.Operation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if answer.Name != "" {
+	if answer.Name != "" && !answer.Done {
 		now := r.now()
 		newest := append([]begun{{answer, now}}, r.begun[at]...)
 		r.begun[at] = slices.DeleteFunc(newest, func(b begun) bool { return now.Sub(b.at) > keepBegun })

@@ -143,6 +143,23 @@ func TestObjects(t *testing.T) {
 	assert.ErrorContains(t, err, "decode Bad.v1 ns/x")
 }
 
+// What is left in the request's bytes is each object whole, and cannot grow into the next one.
+func TestObjectsStayInTheRequest(t *testing.T) {
+	data := []byte(`{"related": {"Pod.v1": {"a":  {"x": "\u00e9"} ,"b":null, "c":[1, 2]}, "Node.v1": {}}, "children": null}`)
+	var request Request[corev1.Pod]
+	require.NoError(t, unmarshalInPlace(data, &request))
+	pods := request.Related["Pod.v1"]
+	found := map[string]string{}
+	for name, raw := range pods {
+		found[name] = string(raw)
+	}
+	assert.Equal(t, map[string]string{"a": `{"x": "\u00e9"}`, "b": `null`, "c": `[1, 2]`}, found)
+	assert.Equal(t, len(pods["c"]), cap(pods["c"]))
+	assert.NotNil(t, request.Related["Node.v1"])
+	assert.Nil(t, request.Children)
+	assert.Error(t, unmarshalInPlace([]byte(`{"related": {"Pod.v1": {"a": {"x": }}}}`), &request))
+}
+
 func TestRequireOnDelete(t *testing.T) {
 	for name, test := range map[string]struct{ strategy, refused string }{
 		"absent":   {``, ""},

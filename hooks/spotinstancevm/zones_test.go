@@ -1,0 +1,71 @@
+package spotinstancevm
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+)
+
+// listedCloud answers with its operations, and counts.
+type listedCloud struct {
+	gce.Cloud
+	operations []gce.Operation
+	lists      int
+}
+
+func (c *listedCloud) Instances(context.Context, string, map[string]string) ([]gce.Instance, error) {
+	c.lists++
+	return nil, nil
+}
+
+func (c *listedCloud) Operations(context.Context, string, time.Time) ([]gce.Operation, error) {
+	return c.operations, nil
+}
+
+func TestWhatWasBegunIsAddedToAList(t *testing.T) {
+	now := noon
+	cloud := &listedCloud{}
+	zones := newZoneReader(func() time.Time { return now }, "cluster")
+	at := place{project: "p", zone: a}
+	read := func() []gce.Operation {
+		found, err := zones.read(t.Context(), cloud, at, reader{pool: "pool"}, noon.Add(-time.Minute))
+		require.NoError(t, err)
+		return found.operations
+	}
+	older := gce.Operation{Name: "older", Done: true}
+	cloud.operations = []gce.Operation{older}
+	require.Equal(t, []gce.Operation{older}, read())
+
+	now = now.Add(time.Second)
+	begun := gce.Operation{Name: "begun"}
+	zones.sent(at, "pool", begun)
+	require.Equal(t, []gce.Operation{begun, older}, read(), "the newest first")
+	require.Equal(t, []gce.Operation{begun, older}, read(), "as often as it is asked for")
+	require.Equal(t, 1, cloud.lists)
+
+	now = now.Add(time.Second)
+	ended := gce.Operation{Name: "begun", Done: true}
+	cloud.operations = []gce.Operation{ended, older}
+	require.Equal(t, []gce.Operation{ended, older}, read(), "a later list has it")
+	require.Equal(t, 2, cloud.lists)
+}
+
+// A request that is sent again is answered with the operation of the first, which may be done: a list must show what became of it.
+func TestAnAnswerThatIsDoneHasTheZoneReadAnew(t *testing.T) {
+	cloud := &listedCloud{}
+	zones := newZoneReader(func() time.Time { return noon }, "cluster")
+	at := place{project: "p", zone: a}
+	read := func() {
+		found, err := zones.read(t.Context(), cloud, at, reader{pool: "pool"}, noon.Add(-time.Minute))
+		require.NoError(t, err)
+		require.Empty(t, found.operations)
+	}
+	read()
+	zones.sent(at, "pool", gce.Operation{Name: "first", Done: true})
+	read()
+	require.Equal(t, 2, cloud.lists)
+}
