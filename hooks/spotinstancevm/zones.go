@@ -153,7 +153,8 @@ func (r *zoneReader) recall(at place, by reader, since time.Time) (kept listing,
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kept, found := r.kept[at]
-	isRecent := r.now().Sub(kept.at) < keepListing && !kept.at.Before(by.news.Add(time.Second))
+	age := r.now().Sub(kept.at) // less than 0 when the clock was set back
+	isRecent := age >= 0 && age < keepListing && !kept.at.Before(by.news.Add(time.Second))
 	fresh = found && isRecent && kept.follows >= r.last[by.pool][at] && kept.tells(since)
 	return kept, r.changes[at], fresh
 }
@@ -161,7 +162,7 @@ func (r *zoneReader) recall(at place, by reader, since time.Time) (kept listing,
 func (r *zoneReader) keep(at place, found listing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !found.at.Before(r.kept[at].at) {
+	if kept := r.kept[at].at; !found.at.Before(kept) || kept.After(r.now()) {
 		r.kept[at] = found
 	}
 }
