@@ -25,16 +25,27 @@ func burst(row string, size int) func(context.Context, *trial) error {
 			return err
 		}
 		first := time.Now()
-		if err := f.countLists(ctx, row, "lists after", first, func() error { return f.strikeAll(ctx, row, size) }); err != nil {
+		recovered := make(chan error, 1)
+		strike := func() error {
+			if err := f.strikeAll(ctx, row, size); err != nil {
+				return err
+			}
+			go func() {
+				err := f.allRecovered(ctx, size, first)
+				t.note(row, "all train", time.Since(first).Seconds())
+				recovered <- err
+			}()
+			return nil
+		}
+		if err := f.countLists(ctx, row, "lists after", first, strike); err != nil {
 			return err
 		}
 		for i := range size {
 			t.note(row, "told", f.toldAfter(f.jobOf(i), first))
 		}
-		if err := f.allSettled(ctx, size); err != nil {
+		if err := <-recovered; err != nil {
 			return err
 		}
-		t.note(row, "all train", time.Since(first).Seconds())
 		if err := t.lasts(ctx, time.Minute); err != nil {
 			return err
 		}
@@ -81,9 +92,14 @@ func (f *fleet) countLists(ctx context.Context, row, metric string, from time.Ti
 	return nil
 }
 
-func (f *fleet) allSettled(ctx context.Context, size int) error {
+// allRecovered returns once each job has a pod that began to train after a moment, and both of its replicas train.
+func (f *fleet) allRecovered(ctx context.Context, size int, after time.Time) error {
 	for i := range size {
-		if err := f.settled(ctx, f.jobOf(i)); err != nil {
+		job := f.jobOf(i)
+		if err := f.poll(ctx, "a new pod of "+job+" trains", func() bool { return f.trainsSince(job).After(after) }); err != nil {
+			return err
+		}
+		if err := f.settled(ctx, job); err != nil {
 			return err
 		}
 	}
