@@ -27,15 +27,9 @@ func burst(row string, size int) func(context.Context, *trial) error {
 		first := time.Now()
 		recovered := make(chan error, 1)
 		strike := func() error {
-			if err := f.strikeAll(ctx, row, size); err != nil {
-				return err
-			}
-			go func() {
-				err := f.allRecovered(ctx, size, first)
-				t.note(row, "all train", time.Since(first).Seconds())
-				recovered <- err
-			}()
-			return nil
+			err := f.strikeAll(ctx, row, size)
+			go func() { recovered <- f.noteRecovered(ctx, row, size, first) }()
+			return err
 		}
 		if err := f.countLists(ctx, row, "lists after", first, strike); err != nil {
 			return err
@@ -92,8 +86,8 @@ func (f *fleet) countLists(ctx context.Context, row, metric string, from time.Ti
 	return nil
 }
 
-// allRecovered returns once each job has a pod that began to train after a moment, and both of its replicas train.
-func (f *fleet) allRecovered(ctx context.Context, size int, after time.Time) error {
+// noteRecovered notes how long after a moment each job has a pod that began to train since, and both of its replicas train.
+func (f *fleet) noteRecovered(ctx context.Context, row string, size int, after time.Time) error {
 	for i := range size {
 		job := f.jobOf(i)
 		if err := f.poll(ctx, "a new pod of "+job+" trains", func() bool { return f.trainsSince(job).After(after) }); err != nil {
@@ -103,5 +97,6 @@ func (f *fleet) allRecovered(ctx context.Context, size int, after time.Time) err
 			return err
 		}
 	}
+	f.note(row, "all train", time.Since(after).Seconds())
 	return nil
 }

@@ -41,6 +41,7 @@ type sentTo struct {
 	at   time.Time
 }
 
+// forgetPool is longer than a pool that exists is ever left alone.
 const forgetPool = time.Hour
 
 // rememberSent is how long lists may lag behind an insert.

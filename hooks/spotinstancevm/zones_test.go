@@ -51,6 +51,8 @@ func TestWhatWasBegunIsAddedToAList(t *testing.T) {
 	ended := gce.Operation{Name: "begun", Done: true}
 	cloud.operations = []gce.Operation{ended, older}
 	require.Equal(t, []gce.Operation{ended, older}, read(), "a later list has it")
+	zones.sent(at, "pool", begun)
+	require.Equal(t, []gce.Operation{ended, older}, read(), "what is listed is not told twice")
 	require.Equal(t, 2, cloud.lists)
 }
 

@@ -184,6 +184,20 @@ func at(seconds string, what ...string) []string {
 	return all
 }
 
+// podAfterNotice gives a VM its notice after 90 s, and a pod so much later.
+func podAfterNotice(later time.Duration) func(*vm) func() {
+	return func(v *vm) func() {
+		return after(90*time.Second, func() {
+			close(v.noticed)
+			after(later+time.Millisecond, func() {
+				v.change(func() {
+					v.pods = append(v.pods, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "late", Labels: map[string]string{v1alpha1.LabelJobUID: "x"}}})
+				})
+			})()
+		})
+	}
+}
+
 func TestAgent(t *testing.T) {
 	for name, c := range map[string]struct {
 		happens func(*vm) func()
@@ -233,29 +247,11 @@ func TestAgent(t *testing.T) {
 			append(at("0", isWatching), at("111", atNotice...)...),
 		},
 		"a pod comes after the notice": {
-			func(v *vm) func() {
-				return after(90*time.Second, func() {
-					close(v.noticed)
-					after(5*time.Second+time.Millisecond, func() {
-						v.change(func() {
-							v.pods = append(v.pods, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "late", Labels: map[string]string{v1alpha1.LabelJobUID: "x"}}})
-						})
-					})()
-				})
-			},
+			podAfterNotice(5 * time.Second),
 			append(append(at("0", isWatching), at("90", atNotice...)...), "97s pod late training.dcnlab.com/Preempted=True PreemptionNotice"),
 		},
 		"a pod comes long after the notice": {
-			func(v *vm) func() {
-				return after(90*time.Second, func() {
-					close(v.noticed)
-					after(100*time.Second+time.Millisecond, func() {
-						v.change(func() {
-							v.pods = append(v.pods, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "late", Labels: map[string]string{v1alpha1.LabelJobUID: "x"}}})
-						})
-					})()
-				})
-			},
+			podAfterNotice(100 * time.Second),
 			append(append(at("0", isWatching), at("90", atNotice...)...), "195s pod late training.dcnlab.com/Preempted=True PreemptionNotice"),
 		},
 		"somebody makes the Node again": {
