@@ -33,6 +33,7 @@ const (
 	ReasonAllVMsReady  = "AllVMsReady"  // True: as many as wanted
 	ReasonNoVMsWanted  = "NoVMsWanted"  // True: none wanted, none missing
 	ReasonProvisioning = "Provisioning" // False: VMs are on their way
+	ReasonNodesSilent  = "NodesSilent"  // False: most VMs run, by GCE's word, and the cluster does not hear them
 	ReasonPoolDeleting = "Deleting"     // False: the VMs go first, then the pool
 )
 

@@ -106,7 +106,8 @@ const (
 	InstanceDeleting InstanceState = "Deleting"
 	// InstanceGone means that a fresh list of its zone showed the VM absent: replicas on it are lost.
 	InstanceGone InstanceState = "Gone"
-	// InstanceUnknown means that its zone could not be read and its Node does not vouch for it.
+	// InstanceUnknown means that its zone could not be read and its Node does not vouch for it, or that the cluster hears
+	// nothing of most of the pool's VMs, of it neither.
 	InstanceUnknown InstanceState = "Unknown"
 )
 

@@ -206,6 +206,9 @@ func readyCondition(o observed, d decision, others []metav1.Condition) metav1.Co
 		return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonNoVMsWanted, "no VM is wanted")
 	case ready >= d.desired:
 		return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonAllVMsReady, count)
+	case isUnheard(o):
+		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonNodesSilent, count+
+			": GCE says that the others run, and the cluster hears nothing of most of them. They may train on, so none is deleted, and one new VM at a time is tried: see whether VMs reach the API server")
 	case culprit != nil:
 		return condition(v1alpha1.ConditionReady, false, culprit.Reason, count+": "+culprit.Message)
 	default:

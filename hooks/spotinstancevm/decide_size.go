@@ -29,7 +29,7 @@ func isSupply(o observed, m machine) bool {
 	case v1alpha1.InstancePlanned, v1alpha1.InstanceCreating, v1alpha1.InstanceJoining, v1alpha1.InstanceReady:
 		return true
 	case v1alpha1.InstanceUnknown:
-		return o.now.Sub(m.since) < unreadGrace
+		return m.presence != present && o.now.Sub(m.since) < unreadGrace
 	default:
 		return false
 	}

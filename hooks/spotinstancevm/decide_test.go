@@ -256,3 +256,38 @@ func TestOnlyAVMThatExistsJoins(t *testing.T) {
 		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, advance(facts(), c.m).joined) })
 	}
 }
+
+// It is told from VMs that hang by their number, and by who says so.
+func TestUnheard(t *testing.T) {
+	quiet := func(m *machine) { healthy(m); m.node = &node{silent: true, gpus: 1} }
+	says := func(m *machine) { healthy(m); m.node = &node{gpus: 1} }
+	for name, c := range map[string]struct {
+		vms   []func(*machine)
+		world func(*observed)
+		want  bool
+	}{
+		"one":                       {vms: []func(*machine){quiet}},
+		"two":                       {vms: []func(*machine){quiet, quiet}, want: true},
+		"as many are heard":         {vms: []func(*machine){quiet, quiet, healthy, healthy}},
+		"fewer are heard":           {vms: []func(*machine){quiet, quiet, healthy}, want: true},
+		"as many of the user's own": {vms: []func(*machine){quiet, quiet}, world: func(o *observed) { o.lent = make([]node, 2) }},
+		"they say so themselves":    {vms: []func(*machine){says, says}},
+		"nobody wants them":         {vms: []func(*machine){quiet, quiet}, world: func(o *observed) { o.demand = 0 }},
+		"they stop":                 {vms: []func(*machine){quiet, func(m *machine) { quiet(m); m.status = "STOPPING" }}},
+		"their zone is not read":    {vms: []func(*machine){quiet, func(m *machine) { quiet(m); m.presence = unknown }}},
+		"one has never joined":      {vms: []func(*machine){quiet, func(m *machine) { quiet(m); m.joined = false }}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var machines []machine
+			for i, edit := range c.vms {
+				machines = append(machines, vm(i, v1alpha1.InstanceReady, edit))
+			}
+			o := facts(machines...)
+			o.demand = 4
+			if c.world != nil {
+				c.world(&o)
+			}
+			require.Equal(t, c.want, isUnheard(o))
+		})
+	}
+}

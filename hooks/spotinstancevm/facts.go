@@ -38,6 +38,7 @@ type observed struct {
 	problems   []problem // what keeps VMs from being created
 	everywhere bool      // one list over all zones of the project was read, and machines hold what it showed
 	silent     bool      // GCE refused the preemption notice lately: VMs are bought without
+	unheard    bool      // decide notes here what isUnheard says
 	hopeless   bool      // the cloud cannot be asked with any credentials at hand, and will not be
 	counted    int32     // preemptions so far, as status has it
 	dry        time.Time // since when no zone had spot VMs, as status has it; zero: they have
@@ -103,6 +104,7 @@ type node struct {
 	uid     string
 	zone    string
 	ready   bool
+	silent  bool // Kubernetes does not know whether it is ready: its kubelet was not heard for some time
 	gpus    int64
 	leaving bool // has TaintLeaving
 	closed  bool // has TaintPreempted, from its node agent

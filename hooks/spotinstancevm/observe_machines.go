@@ -224,6 +224,7 @@ func nodeOf(id identity, n corev1.Node) (node, bool) {
 	for _, c := range n.Status.Conditions {
 		isTrue := c.Status == corev1.ConditionTrue
 		found.ready = found.ready || isTrue && c.Type == corev1.NodeReady
+		found.silent = found.silent || c.Status == corev1.ConditionUnknown && c.Type == corev1.NodeReady
 		found.agent = found.agent || c.Type == v1alpha1.ConditionSpotPreempted
 		found.noticed = found.noticed || isTrue && c.Type == v1alpha1.ConditionSpotPreempted
 	}

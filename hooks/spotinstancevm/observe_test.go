@@ -84,6 +84,25 @@ func TestListIsKeptOverWhatGCEHasAnswered(t *testing.T) {
 	require.Equal(t, before+1, lists(), "by another server")
 }
 
+// What GCE answered is kept for the account that asked. A list of another one may be from before.
+func TestListOfAnotherAccountIsNotKeptOverAnAnswer(t *testing.T) {
+	w := newWorld(t, fixed(1))
+	w.kube.putSecret("default/key", nil, map[string]string{"credentials.json": "of another account"})
+	key := &corev1.SecretReference{Name: "key"}
+	other := pool(func(p *v1alpha1.SpotInstanceVM) {
+		p.Name, p.UID, p.Spec.GCPCredentialsSecretRef = "other", "bbbbbbbb-0000-0000-0000-000000000002", key
+	})
+	w.sync() // plans
+	w.pool, other = other, w.pool
+	w.sync() // lists
+	w.pool = other
+	w.sync() // inserts
+	before := w.gce.Calls()[gcefake.ListInstances]
+	w.pool.Spec.GCPCredentialsSecretRef = key
+	w.sync()
+	require.Equal(t, before+1, w.gce.Calls()[gcefake.ListInstances])
+}
+
 func TestAMutationWithoutAnAnswerHasItsZoneReadAnew(t *testing.T) {
 	w := newWorld(t, fixed(1))
 	other := pool(func(p *v1alpha1.SpotInstanceVM) { p.Name, p.UID = "other", "bbbbbbbb-0000-0000-0000-000000000002" })
