@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	json "github.com/go-json-experiment/json/v1"
@@ -34,7 +35,9 @@ func Sync[P any, O object[P]](log *slog.Logger, name string, hook func(context.C
 		var request Request[P]
 		line := []slog.Attr{slog.String("hook", name)}
 		var body []byte
-		err := decode(w, r, &request)
+		text := texts.Get().(*bytes.Buffer)
+		defer recycle(text) // the request's objects are in it
+		err := decode(w, r, text, &request)
 		parent := O(&request.Parent)
 		if err == nil && parent.GetUID() == "" {
 			err = fmt.Errorf("%w: the request has no parent with a UID", ErrBadRequest)
@@ -61,7 +64,7 @@ func Customize[P any, O object[P]](log *slog.Logger, name string, hook func(*P) 
 	return func(w http.ResponseWriter, r *http.Request) {
 		var request CustomizeRequest[P]
 		var body []byte
-		err := decode(w, r, &request)
+		err := decode(w, r, new(bytes.Buffer), &request)
 		if err == nil && O(&request.Parent).GetUID() == "" {
 			err = fmt.Errorf("%w: the request has no parent with a UID", ErrBadRequest)
 		}
@@ -72,12 +75,19 @@ func Customize[P any, O object[P]](log *slog.Logger, name string, hook func(*P) 
 	}
 }
 
-func decode(w http.ResponseWriter, r *http.Request, into any) error {
-	data, err := readAll(http.MaxBytesReader(w, r.Body, maxBody), min(max(r.ContentLength, 0), maxBody))
-	if err != nil {
+// texts are the buffers of requests that are answered: 28 MB of new memory for a pool of 1,000 VMs take as long as to copy them.
+var texts = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func recycle(text *bytes.Buffer) {
+	text.Reset()
+	texts.Put(text)
+}
+
+func decode(w http.ResponseWriter, r *http.Request, text *bytes.Buffer, into any) error {
+	if err := readAll(text, http.MaxBytesReader(w, r.Body, maxBody), min(max(r.ContentLength, 0), maxBody)); err != nil {
 		return fmt.Errorf("%w: read the request: %w", ErrBadRequest, err)
 	}
-	if err := unmarshalInPlace(data, into); err != nil {
+	if err := unmarshalInPlace(text.Bytes(), into); err != nil {
 		return fmt.Errorf("%w: decode the request: %w", ErrBadRequest, err)
 	}
 	return nil
@@ -85,16 +95,15 @@ func decode(w http.ResponseWriter, r *http.Request, into any) error {
 
 // readAll reads a body of the announced length. What is announced is believed once mostReserved of it is there: a buffer that
 // only doubles costs as much as the decoding.
-func readAll(body io.Reader, announced int64) ([]byte, error) {
-	var data bytes.Buffer
+func readAll(into *bytes.Buffer, body io.Reader, announced int64) error {
 	first := min(announced, mostReserved)
-	data.Grow(int(first) + bytes.MinRead)
-	if _, err := io.CopyN(&data, body, first); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+	into.Grow(int(first) + bytes.MinRead)
+	if _, err := io.CopyN(into, body, first); err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
-	data.Grow(int(announced-first) + bytes.MinRead)
-	_, err := data.ReadFrom(body)
-	return data.Bytes(), err
+	into.Grow(int(announced-first) + bytes.MinRead)
+	_, err := into.ReadFrom(body)
+	return err
 }
 
 // encode refuses what Metacontroller would take for an order to wipe the status, or would crash on.

@@ -98,6 +98,25 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// The memory of one request is that of the next.
+func TestWhatWasDecodedOutlivesTheRequest(t *testing.T) {
+	kept := map[string]*Request[corev1.Pod]{}
+	handler := Sync(slog.New(slog.DiscardHandler), "test", func(_ context.Context, r *Request[corev1.Pod]) (Response, error) {
+		kept[r.Parent.Name] = r
+		return Response{Status: 1}, nil
+	})
+	for _, name := range []string{"a", "b", "c"} {
+		body := strings.ReplaceAll(`{"parent":{"metadata":{"uid":"u-X","name":"X","annotations":{"note":"about X"},"managedFields":[{"fieldsV1":{"f:X":{}}}]}}}`, "X", name)
+		handler(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))
+	}
+	for name, r := range kept {
+		assert.Equal(t, name, r.Parent.Name)
+		assert.Equal(t, "about "+name, r.Parent.Annotations["note"])
+		assert.Equal(t, `{"f:`+name+`":{}}`, string(r.Parent.ManagedFields[0].FieldsV1.Raw))
+	}
+	assert.Len(t, kept, 3)
+}
+
 func TestSyncLogsOneLineWithTheDecision(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&out, nil))
