@@ -125,7 +125,7 @@ func stages() [][]lane {
 			{width: 1, scenarios: []scenario{
 				{"notices1", 1, time.Hour, notices("notices1", 1, 300)},
 				{"notices10", 1, 30 * time.Minute, notices("notices10", 10, 300)},
-				{"notices100", 1, 25 * time.Minute, notices("notices100", 100, 300)},
+				{"notices100", 1, 40 * time.Minute, notices("notices100", 100, 300)},
 				{"burst100", 1, 15 * time.Minute, burst("burst100", 100)},
 			}},
 		},

@@ -19,6 +19,7 @@ const pricesFile = "prices.csv"
 type Hooks struct {
 	cluster    *Cluster
 	kubeconfig string // of the operator's ServiceAccount
+	env        []string
 
 	mu      sync.Mutex
 	process *process
@@ -57,7 +58,7 @@ func (h *Hooks) start(ctx context.Context) error {
 	h.process, err = h.cluster.launcher.start(command{name: "hooks", path: h.cluster.binaries.Hooks, args: []string{
 		"--listen=" + address, "--kubeconfig=" + h.kubeconfig, "--gce-endpoint=" + h.cluster.GCEEndpoint(),
 		"--prices=" + h.cluster.file(pricesFile),
-	}, env: []string{"GOGC=400", "GOMEMLIMIT=800MiB"}}) // as in manifests/20-deployment.yaml
+	}, env: h.env})
 	if err != nil {
 		return err
 	}

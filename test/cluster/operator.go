@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/composite"
 )
 
@@ -91,7 +93,11 @@ func (c *Cluster) startHooks(ctx context.Context, observe func(Exchange)) error 
 	if err != nil {
 		return err
 	}
-	hooks := &Hooks{cluster: c, kubeconfig: kubeconfig}
+	env, err := c.operatorEnv(ctx)
+	if err != nil {
+		return err
+	}
+	hooks := &Hooks{cluster: c, kubeconfig: kubeconfig, env: env}
 	c.operator.hooks = hooks
 	if err := hooks.Restart(ctx); err != nil {
 		return err
@@ -100,6 +106,21 @@ func (c *Cluster) startHooks(ctx context.Context, observe func(Exchange)) error 
 		host: operatorHost, target: hooks.target, observe: observe, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 50}},
 	})
 	return err
+}
+
+// operatorEnv are the variables that the installed Deployment gives a value, as NAME=value.
+func (c *Cluster) operatorEnv(ctx context.Context) ([]string, error) {
+	deployment, err := c.Client().AppsV1().Deployments(operatorNamespace).Get(ctx, operatorName, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("read what the operator's container is given: %w", err)
+	}
+	var env []string
+	for _, v := range deployment.Spec.Template.Spec.Containers[0].Env {
+		if v.ValueFrom == nil {
+			env = append(env, v.Name+"="+v.Value)
+		}
+	}
+	return env, nil
 }
 
 // startMetacontroller runs the real one, with the limits that the README recommends. It reaches the API server directly: Go sends nothing
