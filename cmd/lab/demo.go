@@ -27,7 +27,8 @@ func demo(ctx context.Context, s *screen) error {
 		play  func(context.Context, *world) error
 	}{
 		{"Two VMs come up and join; two replicas train; checkpoints are made in turn.", train},
-		{"One VM is preempted, without a notice. The other replica goes on and is checkpointed while a new VM boots.", preemptOne},
+		{"One VM is preempted without a notice. The other replica goes on and is checkpointed while a new VM boots.", preemptOne},
+		{"Now a VM gets its notice. Its own replica is checkpointed before it goes, while a new VM boots: nothing is lost.", noticeOne},
 		{"Both VMs are preempted at once. Nobody is left to checkpoint: both restart from the best checkpoint.", preemptBoth},
 		{"The training completes, and the pool scales to zero.", complete},
 	} {
@@ -40,12 +41,13 @@ func demo(ctx context.Context, s *screen) error {
 	}
 	s.show(nil)
 	s.print("\n" + w.table() + "\nTimes count from the preemption. Real VMs take about two minutes to boot and join, real checkpoints\n" +
-		"three to five; here a VM takes 10 s and a checkpoint " + seconds(checkpointTime) + ".\n")
+		"three to five; here a VM takes 10 s and a checkpoint " + seconds(checkpointTime) + ". A real notice\n" +
+		"is two minutes long, here it is " + seconds(noticeTime) + ".\n")
 	return w.check()
 }
 
-// demoTraining is how much training the demo's job needs: enough for two preemptions.
-const demoTraining = 70 * time.Second
+// demoTraining is how much training the demo's job needs: enough for three preemptions.
+const demoTraining = 100 * time.Second
 
 const actTime = 90 * time.Second // bounds one step of the story
 
@@ -65,25 +67,31 @@ func train(ctx context.Context, w *world) error {
 }
 
 func preemptOne(ctx context.Context, w *world) error {
-	if err := w.preempt("1"); err != nil {
+	return w.preempt(ctx, w.lab.GCE().PreemptWithoutNotice, "1")
+}
+
+// noticeOne gives the VM of the replica that is ahead its notice: the other one was lost before.
+func noticeOne(ctx context.Context, w *world) error {
+	if err := w.trainOn(ctx); err != nil {
 		return err
 	}
-	return w.bothTrain(ctx)
+	return w.preempt(ctx, w.lab.GCE().Preempt, "0")
 }
 
 func preemptBoth(ctx context.Context, w *world) error {
-	// Some training after the recovery, so that the next checkpoint is a better one.
+	if err := w.trainOn(ctx); err != nil {
+		return err
+	}
+	return w.preempt(ctx, w.lab.GCE().PreemptWithoutNotice, "0", "1")
+}
+
+// trainOn lets some training happen after a recovery, so that the next checkpoint is a better one.
+func (w *world) trainOn(ctx context.Context) error {
 	before, _ := w.completedNow()
-	if err := w.await(ctx, actTime, "a scheduled checkpoint after the recovery", func() bool {
+	return w.await(ctx, actTime, "a scheduled checkpoint after the recovery", func() bool {
 		n, _ := w.completed()
 		return n > before && !w.inFlight()
-	}); err != nil {
-		return err
-	}
-	if err := w.preempt("0", "1"); err != nil {
-		return err
-	}
-	return w.bothTrain(ctx)
+	})
 }
 
 func complete(ctx context.Context, w *world) error {
@@ -116,8 +124,8 @@ func (w *world) completedNow() (int, time.Time) {
 	return w.completed()
 }
 
-// preempt lets Compute Engine take the VMs of the replicas back, and gives them no notice: the hardest case.
-func (w *world) preempt(replicas ...string) error {
+// preempt lets Compute Engine take the VMs of the replicas back, and returns once both replicas train again.
+func (w *world) preempt(ctx context.Context, take func(vm string) error, replicas ...string) error {
 	var vms []string
 	now := time.Now()
 	w.update(func() {
@@ -128,7 +136,7 @@ func (w *world) preempt(replicas ...string) error {
 			}
 			vms = append(vms, pod.Spec.NodeName)
 			w.losses = append(w.losses, &loss{
-				vm: pod.Spec.NodeName, replica: replica, notice: now, alone: len(replicas) > 1,
+				vm: pod.Spec.NodeName, replica: replica, at: now, alone: len(replicas) > 1,
 				trained: w.lab.Trainer().Progress(pod), best: w.bestImage(),
 			})
 		}
@@ -137,11 +145,11 @@ func (w *world) preempt(replicas ...string) error {
 		return fmt.Errorf("replicas %v should all train by now", replicas)
 	}
 	for _, vm := range vms {
-		if err := w.lab.GCE().PreemptWithoutNotice(vm); err != nil {
+		if err := take(vm); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.bothTrain(ctx)
 }
 
 // check proves the story: what the table shows must have happened, and in the right way.
@@ -153,7 +161,11 @@ func (w *world) check() error {
 		case l.requested.IsZero():
 			return fmt.Errorf("no VM was requested to replace %s", l.vm)
 		case !l.alone && l.checkpointed.IsZero():
-			return fmt.Errorf("no checkpoint of the survivor was asked for when %s was preempted", l.vm)
+			return fmt.Errorf("no checkpoint was asked for when %s was preempted", l.vm)
+		case l.noticed && l.saviour != l.replica:
+			return fmt.Errorf("%s had its notice, and replica %s was checkpointed, not replica %s on it", l.vm, l.saviour, l.replica)
+		case l.noticed && l.restored < l.trained:
+			return fmt.Errorf("%s had its notice, and %s of training were lost", l.vm, seconds(l.trained-l.restored))
 		case l.restored == 0:
 			return fmt.Errorf("replica %s restarted from %s, which holds no training", l.replica, l.image)
 		case !l.alone && l.requested.After(w.checkpointOf(l.image).completed):
@@ -172,7 +184,7 @@ func (w *world) check() error {
 
 // fresh is true if the replica was restored from a checkpoint that was asked for after its preemption.
 func (w *world) fresh(l *loss) bool {
-	return w.checkpointOf(l.image).seen.After(l.notice)
+	return w.checkpointOf(l.image).seen.After(l.at)
 }
 
 // checkpointOf is the one that made an image; the zero checkpoint if none did.

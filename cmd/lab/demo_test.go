@@ -19,7 +19,9 @@ func TestDemo(t *testing.T) {
 	err := demo(t.Context(), newScreen(&out))
 	require.NoError(t, err, out.String())
 	assert.NotContains(t, out.String(), "\x1b[", "not a terminal: plain lines")
-	assert.Regexp(t, `(?m)^1 +t4-pool-\S+ +\+\d+\.\ds +\+\d+\.\ds +\+\d+\.\ds +resnet-\S+-trainer +\d+s$`, out.String())
+	for _, row := range []string{`0 +t4-pool-\S+ +12s +TIME of replica 0 +TIME +TIME +resnet-\S+-trainer +0s`, `1 +t4-pool-\S+ +none +TIME of replica 0 +TIME +TIME +resnet-\S+-trainer +\d+s`} {
+		assert.Regexp(t, "(?m)^"+strings.ReplaceAll(row, "TIME", `\+\d+\.\ds`)+"$", out.String())
+	}
 	assert.Equal(t, 2, strings.Count(out.String(), "nobody left"))
 }
 
@@ -48,8 +50,8 @@ func story() *world {
 		"fresh": {name: "fresh", image: "repo:fresh", seen: notice.Add(time.Second), completed: notice.Add(7 * time.Second)},
 	}}
 	w.losses = []*loss{{
-		vm: "vm-1", replica: "1", notice: notice, trained: 30 * time.Second,
-		checkpointed: notice.Add(time.Second), requested: notice.Add(2 * time.Second), training: notice.Add(12 * time.Second),
+		vm: "vm-1", replica: "1", at: notice, trained: 30 * time.Second,
+		checkpointed: notice.Add(time.Second), saviour: "0", requested: notice.Add(2 * time.Second), training: notice.Add(12 * time.Second),
 		image: "repo:fresh", restored: 25 * time.Second,
 	}}
 	w.job.Status.Preemptions = 1
@@ -63,10 +65,13 @@ func TestCheckFailsUnlessEveryPartHappened(t *testing.T) {
 	}{
 		"as it should be":          {func(*world, *loss) {}, ""},
 		"no replacement":           {func(_ *world, l *loss) { l.requested = time.Time{} }, "no VM was requested"},
-		"no rescue checkpoint":     {func(_ *world, l *loss) { l.checkpointed = time.Time{} }, "no checkpoint of the survivor"},
+		"no rescue checkpoint":     {func(_ *world, l *loss) { l.checkpointed = time.Time{} }, "no checkpoint was asked for"},
+		"with a notice":            {func(_ *world, l *loss) { l.noticed, l.saviour, l.trained = true, "1", l.restored }, ""},
+		"of the wrong replica":     {func(_ *world, l *loss) { l.noticed, l.trained = true, l.restored }, "replica 0 was checkpointed, not replica 1"},
+		"lost despite a notice":    {func(_ *world, l *loss) { l.noticed, l.saviour = true, "1" }, "5s of training were lost"},
 		"started over":             {func(_ *world, l *loss) { l.image, l.restored = "template", 0 }, "which holds no training"},
 		"a better one was there":   {func(_ *world, l *loss) { l.best = time.Minute }, "a better checkpoint was there"},
-		"one after the other":      {func(_ *world, l *loss) { l.requested = l.notice.Add(10 * time.Second) }, "requested only after the checkpoint"},
+		"one after the other":      {func(_ *world, l *loss) { l.requested = l.at.Add(10 * time.Second) }, "requested only after the checkpoint"},
 		"from an older image":      {func(_ *world, l *loss) { l.image = "repo:old" }, "not from the checkpoint made at its preemption"},
 		"an old one will do alone": {func(_ *world, l *loss) { l.alone, l.image = true, "repo:old" }, ""},
 		"miscounted":               {func(w *world, _ *loss) { w.job.Status.Preemptions = 2 }, "status.preemptions is 2"},
@@ -84,9 +89,9 @@ func TestCheckFailsUnlessEveryPartHappened(t *testing.T) {
 	}
 }
 
-func TestTableCountsFromTheNotice(t *testing.T) {
+func TestTableCountsFromThePreemption(t *testing.T) {
 	table := story().table()
-	for _, want := range []string{"vm-1", "+1.0s", "+2.0s", "+12.0s", "fresh", "5s"} {
+	for _, want := range []string{"vm-1", "none", "+1.0s of replica 0", "+2.0s", "+12.0s", "fresh", "5s"} {
 		assert.Contains(t, table, want)
 	}
 }
@@ -98,14 +103,14 @@ func TestAVMReplacesOneLossOnly(t *testing.T) {
 	second := *w.losses[0]
 	w.losses = append(w.losses, &second)
 	created := func(after time.Duration) {
-		w.sawVM(gcefake.Event{Kind: gcefake.Created, Time: second.notice.Add(after)})
+		w.sawVM(gcefake.Event{Kind: gcefake.Created, Time: second.at.Add(after)})
 	}
 	created(-time.Second)
 	assert.True(t, w.losses[0].requested.IsZero(), "a VM asked for before the loss replaces nothing")
 	created(time.Second)
 	created(3 * time.Second)
-	assert.Equal(t, second.notice.Add(time.Second), w.losses[0].requested)
-	assert.Equal(t, second.notice.Add(3*time.Second), w.losses[1].requested)
+	assert.Equal(t, second.at.Add(time.Second), w.losses[0].requested)
+	assert.Equal(t, second.at.Add(3*time.Second), w.losses[1].requested)
 }
 
 func TestScreenOnATerminalKeepsTheStateBelow(t *testing.T) {

@@ -48,21 +48,24 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// table tells, per preemption, how long everything took. Times count from the notice.
+// table tells, per preemption, how long everything took. Times count from the notice, or from the preemption if there was none.
 func (w *world) table() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out strings.Builder
 	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "REPLICA\tVM LOST\tCHECKPOINT OBJECT\tVM REQUESTED\tTRAINING AGAIN\tFROM IMAGE\tTRAINING LOST")
+	fmt.Fprintln(t, "REPLICA\tVM LOST\tNOTICE\tCHECKPOINT ASKED FOR\tVM REQUESTED\tTRAINING AGAIN\tFROM IMAGE\tTRAINING LOST")
 	for _, l := range w.losses {
-		checkpointed := since(l.notice, l.checkpointed)
+		notice, checkpointed := "none", since(l.at, l.checkpointed)+" of replica "+l.saviour
+		if l.noticed {
+			notice = seconds(noticeTime)
+		}
 		if l.alone {
 			checkpointed = "nobody left"
 		}
 		_, tag, _ := strings.Cut(l.image, ":")
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.replica, l.vm, checkpointed,
-			since(l.notice, l.requested), since(l.notice, l.training), tag, seconds(max(0, l.trained-l.restored)))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.replica, l.vm, notice, checkpointed,
+			since(l.at, l.requested), since(l.at, l.training), tag, seconds(max(0, l.trained-l.restored)))
 	}
 	_ = t.Flush()
 	return out.String()

@@ -17,6 +17,9 @@ import (
 // checkpointTime is how long the lab's agent takes for a checkpoint; minutes in real life.
 const checkpointTime = 6 * time.Second
 
+// noticeTime is how long the lab's VMs run on after their notice; two minutes in real life.
+const noticeTime = 12 * time.Second
+
 // running is a lab with the operator installed and the samples' Secrets applied.
 type running struct {
 	lab       *cluster.Cluster
@@ -44,7 +47,7 @@ func start(ctx context.Context, s *screen) (running, error) {
 			Zones: []string{"us-central1-a", "us-central1-b", "us-east1-c"},
 			Timings: gcefake.Timings{
 				Provision: 2 * time.Second, Stage: 3 * time.Second, Stockout: 3 * time.Second,
-				Delete: 2 * time.Second, Stop: 5 * time.Second, Notice: 12 * time.Second,
+				Delete: 2 * time.Second, Stop: 5 * time.Second, Notice: noticeTime,
 			},
 		},
 	})

@@ -115,8 +115,8 @@ func (w *world) sawBackup(b *agentBackup) {
 // answerLosses notes that a checkpoint object is there for the losses that wait for one.
 func (w *world) answerLosses(c *checkpoint) {
 	for _, l := range w.losses {
-		if l.checkpointed.IsZero() && l.training.IsZero() && c.replica != l.replica && c.seen.After(l.notice) {
-			l.checkpointed = c.seen
+		if l.checkpointed.IsZero() && l.training.IsZero() && (l.noticed || c.replica != l.replica) && c.seen.After(l.at) {
+			l.checkpointed, l.saviour = c.seen, c.replica
 		}
 	}
 }
@@ -152,7 +152,10 @@ func (w *world) sawVM(e gcefake.Event) {
 		case gcefake.Running:
 			w.screen.say(e.Time, "VM %s boots", name)
 		case gcefake.Notice:
-			w.screen.say(e.Time, "VM %s is told that it will be preempted", name)
+			w.screen.say(e.Time, "VM %s is told that it will be preempted in %s", name, seconds(noticeTime))
+			for _, l := range w.losses {
+				l.noticed = l.noticed || l.vm == name
+			}
 		case gcefake.Stopping:
 			w.screen.say(e.Time, "VM %s is stopping", name)
 		case gcefake.Gone:
@@ -167,7 +170,7 @@ func (w *world) replaceLosses() {
 	for _, l := range w.losses {
 		for i := range w.requested {
 			r := &w.requested[i]
-			if l.requested.IsZero() && !r.taken && r.at.After(l.notice) {
+			if l.requested.IsZero() && !r.taken && r.at.After(l.at) {
 				l.requested, r.taken = r.at, true
 			}
 		}

@@ -46,11 +46,13 @@ type vmRequest struct {
 // loss is the preemption of one VM, and what followed.
 type loss struct {
 	vm, replica  string
-	notice       time.Time
+	at           time.Time     // the notice, or the preemption if there was none
+	noticed      bool          // there was one
 	alone        bool          // nobody survived it
 	trained      time.Duration // by the replica, when it was lost
 	best         time.Duration // in the best checkpoint, when it was lost
 	checkpointed time.Time     // when the checkpoint object that answers it was there
+	saviour      string        // the replica that it is of
 	requested    time.Time     // when the replacement VM was asked for
 	training     time.Time     // when the replica trained again
 	image        string        // from which
