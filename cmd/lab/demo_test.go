@@ -19,7 +19,7 @@ func TestDemo(t *testing.T) {
 	err := demo(t.Context(), newScreen(&out))
 	require.NoError(t, err, out.String())
 	assert.NotContains(t, out.String(), "\x1b[", "not a terminal: plain lines")
-	for _, row := range []string{`0 +t4-pool-\S+ +12s +TIME of replica 0 +TIME +TIME +resnet-\S+-trainer +0s`, `1 +t4-pool-\S+ +none +TIME of replica 0 +TIME +TIME +resnet-\S+-trainer +\d+s`} {
+	for _, row := range []string{`0 +t4-pool-\S+ +12s +replica 0, TIME +TIME +TIME +resnet-\S+-trainer +0s`, `1 +t4-pool-\S+ +none +replica 0, TIME +TIME +TIME +resnet-\S+-trainer +\d+s`} {
 		assert.Regexp(t, "(?m)^"+strings.ReplaceAll(row, "TIME", `\+\d+\.\ds`)+"$", out.String())
 	}
 	assert.Equal(t, 2, strings.Count(out.String(), "nobody left"))
@@ -91,7 +91,7 @@ func TestCheckFailsUnlessEveryPartHappened(t *testing.T) {
 
 func TestTableCountsFromThePreemption(t *testing.T) {
 	table := story().table()
-	for _, want := range []string{"vm-1", "none", "+1.0s of replica 0", "+2.0s", "+12.0s", "fresh", "5s"} {
+	for _, want := range []string{"vm-1", "none", "replica 0, +1.0s", "+2.0s", "+12.0s", "fresh", "5s"} {
 		assert.Contains(t, table, want)
 	}
 }

@@ -54,9 +54,9 @@ func (w *world) table() string {
 	defer w.mu.Unlock()
 	var out strings.Builder
 	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "REPLICA\tVM LOST\tNOTICE\tCHECKPOINT ASKED FOR\tVM REQUESTED\tTRAINING AGAIN\tFROM IMAGE\tTRAINING LOST")
+	fmt.Fprintln(t, "REPLICA\tVM LOST\tNOTICE\tCHECKPOINT OF\tNEW VM\tTRAINS AGAIN\tFROM IMAGE\tLOST")
 	for _, l := range w.losses {
-		notice, checkpointed := "none", since(l.at, l.checkpointed)+" of replica "+l.saviour
+		notice, checkpointed := "none", "replica "+l.saviour+", "+since(l.at, l.checkpointed)
 		if l.noticed {
 			notice = seconds(noticeTime)
 		}

@@ -20,7 +20,11 @@ func (w *world) watch(ctx context.Context, namespace string) {
 	follow(factory.ForResource(jobs).Informer(), w.sawJob, nil)
 	follow(factory.ForResource(pools).Informer(), w.sawPool, nil)
 	follow(factory.ForResource(backups).Informer(), w.sawBackup, func(u *unstructured.Unstructured) {
-		w.update(func() { delete(w.checkpoints, u.GetName()) })
+		w.update(func() {
+			if c := w.checkpoints[u.GetName()]; c != nil && c.completed.IsZero() {
+				delete(w.checkpoints, u.GetName())
+			}
+		})
 	})
 	follow(factory.ForResource(corev1.SchemeGroupVersion.WithResource("pods")).Informer(), w.sawPod, func(u *unstructured.Unstructured) {
 		w.update(func() { delete(w.pods, u.GetName()) })

@@ -24,7 +24,7 @@ type world struct {
 	job         v1alpha1.SpotInstanceJob
 	pool        v1alpha1.SpotInstanceVM
 	pods        map[string]*corev1.Pod // by name
-	checkpoints map[string]*checkpoint // by name
+	checkpoints map[string]*checkpoint // by name; one that has completed stays when its object is deleted
 	vms         map[string]gcefake.VM  // that exist
 	requested   []vmRequest            // all, in order
 	losses      []*loss                // all, in order
