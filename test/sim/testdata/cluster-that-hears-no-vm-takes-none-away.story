@@ -9,6 +9,6 @@ partition resnet/0 for=4m
 partition resnet/1 for=4m
 wait pool pool condition=Ready:NodesSilent vms=3
 advance 4m
-wait job resnet trains=2 preemptions=0
+wait job resnet preemptions=0 trains=2
 wait pool pool ready=2 vms=2
 end
