@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +22,9 @@ const (
 	operatorName      = "spot-instance-training-operator"
 	operatorHost      = operatorName + "." + operatorNamespace + ".svc"
 )
+
+// workers is how many parents of a kind are synced at the same time, as the README recommends.
+const workers = 20
 
 // OperatorOptions are how the operator is installed.
 type OperatorOptions struct {
@@ -129,7 +133,7 @@ func (c *Cluster) startMetacontroller(path string) (err error) {
 	c.operator.metacontroller, err = c.launcher.start(command{
 		name: "metacontroller", path: path, env: []string{"HTTP_PROXY=" + c.operator.proxy.url(), "NO_PROXY=", "no_proxy="},
 		args: []string{
-			"--kubeconfig=" + c.Kubeconfig(), "--discovery-interval=1s", "--workers=20",
+			"--kubeconfig=" + c.Kubeconfig(), "--discovery-interval=1s", "--workers=" + strconv.Itoa(workers),
 			"--client-go-qps=200", "--client-go-burst=400",
 			"--metrics-address=0", "--health-probe-bind-address=0",
 		},
@@ -141,6 +145,9 @@ func (c *Cluster) startDriver(options composite.Options) (err error) {
 	proxy, err := url.Parse(c.operator.proxy.url())
 	if err != nil {
 		return fmt.Errorf("read the proxy's URL: %w", err)
+	}
+	if options.Workers == 0 {
+		options.Workers = workers
 	}
 	options.HTTPClient = &http.Client{
 		Transport: &http.Transport{Proxy: http.ProxyURL(proxy), MaxIdleConnsPerHost: 50, IdleConnTimeout: time.Minute},
