@@ -112,7 +112,7 @@ func TestWhatWasDecodedOutlivesTheRequest(t *testing.T) {
 	for name, r := range kept {
 		assert.Equal(t, name, r.Parent.Name)
 		assert.Equal(t, "about "+name, r.Parent.Annotations["note"])
-		assert.Equal(t, `{"f:`+name+`":{}}`, string(r.Parent.ManagedFields[0].FieldsV1.Raw))
+		assert.Equal(t, `{"f:`+name+`":{}}`, string(r.Parent.ManagedFields[0].FieldsV1.GetRawBytes()))
 	}
 	assert.Len(t, kept, 3)
 }
