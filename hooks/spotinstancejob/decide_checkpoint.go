@@ -191,10 +191,11 @@ func (s *survey) retained() []string {
 	return kept
 }
 
-// needed backups are the origin of an attempt that stays, or its last one, from which the next is due.
+// needed backups are the origin of an attempt that stays, or its last one, from which the next is due, or were made when it
+// was doomed once, whose name must not be used again.
 func (s *survey) needed(b backup) bool {
 	return slices.ContainsFunc(s.slots, func(of slot) bool {
-		return of.newest.restoredFrom == b.name || of.newest.pod != nil && of.newest.pod.uid == b.podUID && s.isLast(b)
+		return of.newest.restoredFrom == b.name || s.isRescueOf(b, of.newest) || of.newest.pod != nil && of.newest.pod.uid == b.podUID && s.isLast(b)
 	})
 }
 

@@ -40,7 +40,7 @@ func (s *survey) awaitRescue(of slot) bool {
 	}
 	current := s.inFlight(from.pod.uid)
 	if current == nil {
-		name := backupName(s.job, from.pod, reasonPreemption, of.newest.name)
+		name := s.rescueName(from.pod, of.newest)
 		if s.exists(name) || s.answered(of.newest, from.pod.uid) || from.progress(s.now) <= s.best.progress {
 			return false
 		}
@@ -55,6 +55,35 @@ func (s *survey) awaitRescue(of slot) bool {
 	}
 	s.waits[of.replica] = s.whyThisOne(of, *from, current.name)
 	return true
+}
+
+// rescueName is the name of the checkpoint of a pod that answers a loss. An attempt that trained again after it had been doomed has
+// a new one: what was made then answered another loss.
+func (s *survey) rescueName(pod *podFacts, loss attempt) string {
+	for nth := 1; ; nth++ {
+		name := nthRescueName(s.job, pod.uid, loss, nth)
+		if loss.previous != v1alpha1.ReplicaRunning || !s.exists(name) {
+			return name
+		}
+	}
+}
+
+func nthRescueName(job *v1alpha1.SpotInstanceJob, podUID string, loss attempt, nth int) string {
+	occasion := loss.name
+	if nth > 1 {
+		occasion = fmt.Sprintf("%s|%d", loss.name, nth)
+	}
+	return backupName(job, &podFacts{uid: podUID}, reasonPreemption, occasion)
+}
+
+// isRescueOf tells whether a backup was made because an attempt was doomed, which may be over.
+func (s *survey) isRescueOf(b backup, a attempt) bool {
+	for nth := 1; ; nth++ {
+		name := nthRescueName(s.job, b.podUID, a, nth)
+		if name == b.name || !s.exists(name) {
+			return name == b.name
+		}
+	}
 }
 
 // whyThisOne tells which checkpoint a successor waits for, and the numbers behind the choice. None of them moves with time.

@@ -48,6 +48,14 @@ func TestRescue(t *testing.T) {
 		"in flight: waits on": {
 			given: pair(v1alpha1.InstanceStopping, time.Minute, rescue(time.Minute)), want: "Recovering; keep r0-a1 r1-a1; resync 9m0s",
 		},
+		"doomed once, trained again, and doomed: the checkpoint of then does not answer": {
+			given: pair(v1alpha1.InstanceStopping, time.Second, rescue(10*time.Minute, done(6*time.Minute)), status(0, 1, v1alpha1.ReplicaRunning, 0)),
+			want:  "Recovering; keep r0-a1 r1-a1; checkpoint r1-a1 preemption; resync 5m59s",
+		},
+		"the same loss is answered once": {
+			given: pair(v1alpha1.InstanceStopping, time.Minute, rescue(10*time.Minute, done(6*time.Minute)), status(0, 1, v1alpha1.ReplicaDoomed, 0)),
+			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from train-preemption-530c762770; resync 20m0s",
+		},
 		"completed: the successor starts from it": {
 			given: pair(v1alpha1.InstanceGone, time.Minute, rescue(50*time.Second, done(time.Second))),
 			want:  "Recovering; keep r0-a1 r1-a1; start r0-a2 from train-preemption-530c762770; resync 29m10s",

@@ -48,7 +48,7 @@ func jobName(job *v1alpha1.SpotInstanceJob, replica, attempt int32) string {
 }
 
 // backupName is the name of a CheckpointBackup: a function of the pod, the reason and the occasion, which is the time of the
-// scheduled one before it, the attempt to rescue, or the generation that suspended the job.
+// scheduled one before it, the attempt to rescue and which time, or the generation that suspended the job.
 func backupName(job *v1alpha1.SpotInstanceJob, pod *podFacts, reason checkpointReason, occasion string) string {
 	digest := v1alpha1.Hash(strings.Join([]string{pod.uid, string(reason), occasion}, "|"))
 	return fmt.Sprintf("%s-%s-%s", cut(job.Name, 36), reason, digest[:10])
