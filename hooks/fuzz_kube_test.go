@@ -41,6 +41,28 @@ func (k poolKube) ClusterInfo(context.Context) (*corev1.ConfigMap, error) {
 	return info, nil
 }
 
+// Pool is the one that was sent: whose word the hook may take is not what is fuzzed here.
+func (k poolKube) Pool(context.Context, string, string) (*v1alpha1.SpotInstanceVM, error) {
+	if k.is(apiServerIsDown) {
+		return nil, apierrors.NewServiceUnavailable("the API server is starting")
+	}
+	return k.sent.Parent.DeepCopy(), nil
+}
+
+// Node is the one that was sent under this name, as far as it proves whose it is.
+func (k poolKube) Node(_ context.Context, name string) (*corev1.Node, error) {
+	nodes, err := webhook.Objects[sentNode](k.sent.Related, "Node.v1")
+	assert.NoError(k.t, err)
+	for _, node := range nodes {
+		if node.Metadata.Name == name {
+			found := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, UID: node.Metadata.UID, Labels: node.Metadata.Labels}}
+			found.Spec.ProviderID = node.Spec.ProviderID
+			return found, nil
+		}
+	}
+	return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "nodes"}, name)
+}
+
 func (k poolKube) TaintNode(_ context.Context, ref corev1.ObjectReference, _ corev1.Taint, _ bool) error {
 	k.changes++
 	k.nodeOf(ref)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -29,6 +30,7 @@ type actor struct {
 	observed observed
 	access   access
 	specHash string
+	prove    prover // see prove.go; asks the API server once
 }
 
 // run does the first maxMutations operations, all at once, and waits for none of them to take effect. Each is safe to
@@ -37,17 +39,36 @@ func (a actor) run(ctx context.Context, operations []operation) []outcome {
 	operations = operations[:min(len(operations), maxMutations)]
 	outcomes := make([]outcome, len(operations))
 	calls := make([]func(), len(operations))
-	for i, op := range operations {
-		calls[i] = func() { outcomes[i] = a.do(ctx, op) }
+	if len(operations) == 0 {
+		return outcomes
 	}
-	a.hook.together(calls)
+	pool, err := a.prove()
+	for i, op := range operations {
+		outcomes[i] = outcome{operation: op, err: err}
+		calls[i] = func() { outcomes[i] = a.do(ctx, pool, op) }
+	}
+	if err == nil {
+		a.hook.together(calls)
+	}
 	return outcomes
 }
 
-func (a actor) do(ctx context.Context, op operation) outcome {
+// do runs one operation, if what the API server has of the pool and of the Node proves it.
+func (a actor) do(ctx context.Context, pool *v1alpha1.SpotInstanceVM, op operation) outcome {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	done := outcome{operation: op}
+	done.err = a.proveWritten(pool, op)
+	if isOfNode := op.verb != insertVM && op.verb != deleteVM; isOfNode && done.err == nil {
+		done.err = a.proveNode(ctx, op)
+	}
+	if apierrors.IsNotFound(done.err) && op.verb == deleteNode {
+		done.err = nil // it has gone already
+		return done
+	}
+	if done.err != nil {
+		return done
+	}
 	switch op.verb {
 	case insertVM:
 		done.begun, done.err = a.insert(ctx, op)
@@ -128,10 +149,6 @@ func staysBehind(pod corev1.Pod) bool {
 	_, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]
 	owner := metav1.GetControllerOf(&pod)
 	return mirror || hasEnded(pod) || (owner != nil && owner.Kind == "DaemonSet")
-}
-
-func (n nodeRef) object() corev1.ObjectReference {
-	return corev1.ObjectReference{Kind: "Node", Name: n.name, UID: types.UID(n.uid)}
 }
 
 func (a actor) place(zone string) place {

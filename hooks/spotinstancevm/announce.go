@@ -17,9 +17,11 @@ const (
 
 // announce tells the user, as Events, what befell VMs in this sync. An Event that does not get through is not repeated:
 // status has it too.
-func (h *Hook) announce(ctx context.Context, pool *v1alpha1.SpotInstanceVM, o observed, d decision) {
-	events := eventsOf(o, d)
+func (h *Hook) announce(ctx context.Context, pool *v1alpha1.SpotInstanceVM, events []corev1.Event, prove prover) {
 	if len(events) == 0 {
+		return
+	}
+	if _, err := prove(); err != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, announceTimeout)

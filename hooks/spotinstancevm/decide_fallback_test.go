@@ -110,7 +110,7 @@ func TestFallback(t *testing.T) {
 			require.Equal(t, test.dry, d.dry)
 			var models []string
 			for _, m := range d.machines {
-				if m.state == v1alpha1.InstancePlanned && !m.recorded {
+				if m.state == v1alpha1.InstancePlanned && !m.isWritten() {
 					models = append(models, m.seen.model)
 				}
 				if want, given := test.states[m.ordinal]; given {

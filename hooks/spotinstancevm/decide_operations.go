@@ -27,8 +27,9 @@ func operationsFor(o observed, d decision) []operation {
 
 // insertOf sends an insert that was written down by an earlier sync.
 func insertOf(o observed, m machine) (operation, bool) {
-	op := operation{verb: insertVM, vm: m.name, zone: m.zone, model: m.model(o), requestID: m.requestID}
-	return op, m.state == v1alpha1.InstancePlanned && m.recorded && m.presence == absent && !o.finalizing
+	op := m.order(insertVM)
+	op.model, op.requestID = m.model(o), m.requestID
+	return op, isPlanned(m) && m.isWritten() && m.presence == absent && !o.finalizing
 }
 
 // forgetOf deletes the Node of a VM that is gone, which frees its pods.
@@ -36,7 +37,7 @@ func forgetOf(_ observed, m machine) (operation, bool) {
 	if m.state != v1alpha1.InstanceGone || m.presence != absent || m.node == nil {
 		return operation{}, false
 	}
-	return operation{verb: deleteNode, vm: m.name, zone: m.zone, node: m.node.ref()}, true
+	return m.order(deleteNode), true
 }
 
 // agentTaints is how long the node agent that has heard of a preemption is left alone with the Node's taint: two who write at
@@ -48,7 +49,7 @@ func taintOf(o observed, m machine) (operation, bool) {
 	if m.node == nil {
 		return operation{}, false
 	}
-	op := operation{verb: taintNode, vm: m.name, zone: m.zone, node: m.node.ref()}
+	op := m.order(taintNode)
 	goes := m.leaving || m.state == v1alpha1.InstanceStopping || m.state == v1alpha1.InstanceDeleting
 	if goes {
 		isAgents := m.state == v1alpha1.InstanceStopping && m.node.agent && m.isNoticed() && o.now.Sub(m.since) < agentTaints
@@ -58,8 +59,12 @@ func taintOf(o observed, m machine) (operation, bool) {
 	return op, m.node.leaving && isReady(m) && m.presence == present
 }
 
-// deleteOf deletes a VM, unless GCE is already at it.
+// deleteOf deletes a VM that an earlier sync has written down as going, unless GCE is already at it. A pool that is being
+// deleted needs no such order.
 func deleteOf(o observed, m machine) (operation, bool) {
+	if !o.finalizing && !m.isWritten() {
+		return operation{}, false
+	}
 	goes := m.state == v1alpha1.InstanceDeleting && (!isDown(m.status) || isOff(m.status)) || m.state == v1alpha1.InstanceStopping && isOff(m.status)
 	if !goes || m.presence != present || m.removal != nil && !m.removal.Done {
 		return operation{}, false
@@ -68,7 +73,9 @@ func deleteOf(o observed, m machine) (operation, bool) {
 	if m.removal != nil {
 		failed = m.removal.Name
 	}
-	return operation{verb: deleteVM, vm: m.name, zone: m.zone, requestID: o.id.deleteID(m.name, m.seen.instanceID, failed)}, true
+	op := m.order(deleteVM)
+	op.requestID = o.id.deleteID(m.name, m.seen.instanceID, failed)
+	return op, true
 }
 
 // drainOf looks whether a tainted VM is empty. Only a later sync deletes it.
@@ -76,9 +83,20 @@ func drainOf(_ observed, m machine) (operation, bool) {
 	if m.node == nil || m.presence != present || m.pods > 0 || !m.isClosed() {
 		return operation{}, false
 	}
-	op := operation{verb: drainNode, vm: m.name, zone: m.zone, node: m.node.ref()}
-	return op, m.leaving || (m.state == v1alpha1.InstanceStopping && isUp(m.status))
+	return m.order(drainNode), m.leaving || (m.state == v1alpha1.InstanceStopping && isUp(m.status))
 }
+
+// order is an operation on this VM, or on its Node.
+func (m machine) order(v verb) operation {
+	op := operation{verb: v, vm: m.name, zone: m.zone, written: m.written}
+	if m.node != nil {
+		op.node = m.node.ref()
+	}
+	return op
+}
+
+// isWritten tells whether status has the VM in the state that it is in now.
+func (m machine) isWritten() bool { return m.written.state == m.state }
 
 // isClosed tells whether nothing new lands on the VM's Node.
 func (m machine) isClosed() bool { return m.node.leaving || m.node.closed }

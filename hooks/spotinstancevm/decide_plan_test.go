@@ -72,11 +72,12 @@ func TestOperations(t *testing.T) {
 		"a Node without a VM, zone unread": {
 			world: func(o *observed) { o.strays, o.zones[0].read = []node{{name: poolID.vmName(5), zone: a}}, false },
 		},
-		"idle, idleTimeout not over":    {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, idleFor(4*time.Minute))}},
-		"idle for idleTimeout":          {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, idleFor(5*time.Minute))}, want: []string{"taint 0"}},
-		"idle, tainted":                 {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, isLeaving, idleFor(5*time.Minute))}, want: []string{"drain 0"}},
-		"idle, tainted, but trained on": {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, isLeaving, training, idleFor(5*time.Minute))}, want: []string{"untaint 0"}},
-		"idle, no Node yet":             {machines: []machine{vm(0, v1alpha1.InstanceJoining, running, idleFor(5*time.Minute))}, want: []string{"delete 0"}},
+		"idle, idleTimeout not over":              {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, idleFor(4*time.Minute))}},
+		"idle for idleTimeout":                    {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, idleFor(5*time.Minute))}, want: []string{"taint 0"}},
+		"idle, tainted":                           {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, isLeaving, idleFor(5*time.Minute))}, want: []string{"drain 0"}},
+		"idle, tainted, but trained on":           {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, isLeaving, training, idleFor(5*time.Minute))}, want: []string{"untaint 0"}},
+		"idle, no Node yet, not written down yet": {machines: []machine{vm(0, v1alpha1.InstanceJoining, running, idleFor(5*time.Minute))}},
+		"idle, no Node yet, and written down":     {machines: []machine{vm(0, v1alpha1.InstanceDeleting, running)}, want: []string{"delete 0"}},
 		"not idle any more": {
 			machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, isLeaving, idleFor(5*time.Minute))},
 			world:    func(o *observed) { o.demand = 1 }, want: []string{"untaint 0"},
@@ -114,7 +115,7 @@ func TestOperations(t *testing.T) {
 // plans are the ordinals newly planned, and their zones.
 func plans(d decision) (ordinals []int, zones []string) {
 	for _, m := range d.machines {
-		if m.state == v1alpha1.InstancePlanned && !m.recorded {
+		if m.state == v1alpha1.InstancePlanned && !m.isWritten() {
 			ordinals, zones = append(ordinals, m.ordinal), append(zones, m.zone)
 		}
 	}

@@ -8,11 +8,12 @@ import (
 
 // How soon the next sync follows, besides those that events cause.
 const (
-	resyncNow     = 200 * time.Millisecond // status holds what can be carried out
-	resyncBooting = 2 * time.Second
-	resyncMoving  = 5 * time.Second
-	resyncWatched = 10 * time.Second // a VM whose end nobody would tell, or something is wrong that sends no event
-	resyncIdle    = time.Minute
+	resyncNow      = 200 * time.Millisecond // status holds what can be carried out
+	resyncUnproven = time.Second            // the request was older than what the API server has
+	resyncBooting  = 2 * time.Second
+	resyncMoving   = 5 * time.Second
+	resyncWatched  = 10 * time.Second // a VM whose end nobody would tell, or something is wrong that sends no event
+	resyncIdle     = time.Minute
 )
 
 // resyncAfter is when to look again, at the latest: when the next deadline passes.
@@ -48,7 +49,7 @@ func resyncOf(m machine) time.Duration {
 		}
 		return resyncIdle
 	case v1alpha1.InstancePlanned:
-		if m.recorded {
+		if m.isWritten() {
 			return resyncMoving // it could not be sent
 		}
 		return resyncNow
@@ -64,7 +65,14 @@ func resyncOf(m machine) time.Duration {
 			return resyncMoving // it has been looked at, and is not empty
 		}
 		return time.Second
+	case v1alpha1.InstanceDeleting:
+		if m.presence == present && !m.isWritten() {
+			return resyncNow // the next sync finds the order to delete it
+		}
 	case v1alpha1.InstanceStopping:
+		if isOff(m.status) && !m.isWritten() {
+			return resyncNow
+		}
 		if isDown(m.status) {
 			return resyncBooting
 		}

@@ -171,7 +171,7 @@ func unreadState(m machine) (v1alpha1.InstanceState, string) {
 	case v1alpha1.InstanceGone, v1alpha1.InstanceDeleting, v1alpha1.InstanceStopping:
 		return m.state, m.reason
 	}
-	if isPlanned(m) && !m.recorded {
+	if isPlanned(m) && !m.isWritten() {
 		return m.state, "" // by the last answer, and not sent before a request shows it
 	}
 	if m.isNoticed() {

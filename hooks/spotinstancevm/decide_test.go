@@ -34,7 +34,7 @@ func facts(machines ...machine) observed {
 // vm is the VM with this ordinal in the first zone, as status has it: for ten minutes in this state.
 func vm(ordinal int, state v1alpha1.InstanceState, edit ...func(*machine)) machine {
 	m := machine{
-		name: poolID.vmName(ordinal), ordinal: ordinal, zone: a, recorded: true, gpus: 1,
+		name: poolID.vmName(ordinal), ordinal: ordinal, zone: a, written: written{state: state}, gpus: 1,
 		state: state, since: ago(10 * time.Minute), presence: absent, requestID: "request",
 	}
 	for _, e := range edit {
@@ -77,7 +77,7 @@ func preempted(m *machine)  { m.preempted = true }
 func stoppedVM(m *machine)  { m.stopped = true }
 func training(m *machine)   { m.pods = 1 }
 func outdated(m *machine)   { m.oldSpec = true }
-func unrecorded(m *machine) { m.recorded = false }
+func unrecorded(m *machine) { m.written = written{} }
 func isLeaving(m *machine)  { m.node.leaving = true }
 func noticed(m *machine)    { m.node.noticed = true }
 func told(m *machine)       { m.told = true }

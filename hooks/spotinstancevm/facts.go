@@ -55,7 +55,7 @@ type machine struct {
 	zone    string
 
 	// What status remembers.
-	recorded  bool // status had an entry. An insert is sent for no other.
+	written   written // its entry as the request has it
 	state     v1alpha1.InstanceState
 	reason    string // why it leaves or is gone
 	since     time.Time
@@ -84,6 +84,12 @@ type machine struct {
 
 	leaving bool   // decided now: it goes as soon as it is empty
 	heldBy  string // found now: a pod that keeps it from going, namespace/name
+}
+
+// written is what status says of a VM: the order for what is done with it. Zero: it has no entry.
+type written struct {
+	state     v1alpha1.InstanceState
+	idleSince time.Time
 }
 
 // seen is what GCE told of a VM, when it last did.

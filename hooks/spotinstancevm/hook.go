@@ -103,10 +103,12 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	parsed.answer = h.memory.answer(uid)
 	o, a := h.observe(ctx, parsed)
 	d := decide(o)
-	act := actor{hook: h, observed: o, access: a, specHash: specHash(parsed.pool.Spec)}
+	prove := sync.OnceValues(func() (*v1alpha1.SpotInstanceVM, error) { return h.prove(ctx, parsed) })
+	act := actor{hook: h, observed: o, access: a, specHash: specHash(parsed.pool.Spec), prove: prove}
 	outcomes := act.run(ctx, d.operations)
 	d = settle(o, d, outcomes)
-	h.announce(ctx, parsed.pool, o, d)
+	d = letGo(d, prove)
+	h.announce(ctx, parsed.pool, eventsOf(o, d), prove)
 	finished = d.finalized
 	status := statusOf(parsed.pool, o, d)
 	h.memory.answered(uid, status.ProvisionedInstances)

@@ -21,18 +21,21 @@ import (
 
 // fakeKube is as much of an API server as the pool's hook sees.
 type fakeKube struct {
-	mu      sync.Mutex
-	secrets map[string]*corev1.Secret
-	signed  []string // token ids that cluster-info is signed with
-	noInfo  bool     // there is no cluster-info
-	down    bool     // Secrets cannot be read
-	guarded bool     // a disruption budget holds all pods
-	watched bool     // a node agent runs on each VM
-	nodes   map[string]*corev1.Node
-	pods    []corev1.Pod
-	evicted []string
-	events  []corev1.Event
-	made    int
+	mu       sync.Mutex
+	pool     func() *v1alpha1.SpotInstanceVM // as the API server has it; nil: there is none
+	gets     int                             // of the pool
+	poolDown bool                            // it cannot be read
+	secrets  map[string]*corev1.Secret
+	signed   []string // token ids that cluster-info is signed with
+	noInfo   bool     // there is no cluster-info
+	down     bool     // Secrets cannot be read
+	guarded  bool     // a disruption budget holds all pods
+	watched  bool     // a node agent runs on each VM
+	nodes    map[string]*corev1.Node
+	pods     []corev1.Pod
+	evicted  []string
+	events   []corev1.Event
+	made     int
 }
 
 func newFakeKube() *fakeKube {
@@ -85,6 +88,28 @@ func (k *fakeKube) ClusterInfo(context.Context) (*corev1.ConfigMap, error) {
 		info.Data["jws-kubeconfig-"+id] = "signature"
 	}
 	return info, nil
+}
+
+func (k *fakeKube) Pool(_ context.Context, namespace, name string) (*v1alpha1.SpotInstanceVM, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.gets++
+	if k.poolDown {
+		return nil, apierrors.NewServiceUnavailable("the API server is starting")
+	}
+	if pool := k.pool(); pool != nil && pool.Namespace == namespace && pool.Name == name {
+		return pool.DeepCopy(), nil
+	}
+	return nil, notFound("spotinstancevms", name)
+}
+
+func (k *fakeKube) Node(_ context.Context, name string) (*corev1.Node, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if n := k.nodes[name]; n != nil {
+		return n.DeepCopy(), nil
+	}
+	return nil, notFound("nodes", name)
 }
 
 func (k *fakeKube) TaintNode(_ context.Context, ref corev1.ObjectReference, taint corev1.Taint, wanted bool) error {

@@ -42,7 +42,7 @@ func TestPlanIsRemembered(t *testing.T) {
 	require.Len(t, plans, 1)
 	assert.Equal(t, plan.Name, plans[0].name)
 	assert.Equal(t, a, plans[0].zone)
-	assert.False(t, plans[0].recorded, "a request must show it before it is sent")
+	assert.Empty(t, plans[0].written, "a request must show it before it is sent")
 	assert.Empty(t, plansOf(o, m.answer("other")), "another pool")
 
 	o.now = noon.Add(2 * time.Minute)

@@ -164,7 +164,7 @@ func plansOf(o observed, answer []v1alpha1.VMInstanceStatus) []machine {
 	var plans []machine
 	for _, m := range recall(o.id, answer) {
 		if isPlanned(*m) && o.now.Sub(m.since) < answerShown {
-			m.recorded = false
+			m.written = written{}
 			plans = append(plans, *m)
 		}
 	}

@@ -65,7 +65,7 @@ func recall(id identity, entries []v1alpha1.VMInstanceStatus) map[string]*machin
 			continue
 		}
 		m := &machine{
-			name: entry.Name, ordinal: ordinal, zone: entry.Zone, recorded: true,
+			name: entry.Name, ordinal: ordinal, zone: entry.Zone, written: writtenOf(entry),
 			state: entry.State, reason: entry.Reason, since: timeOf(entry.Since), idleSince: timeOf(entry.IdleSince),
 			joined: entry.JoinedCluster, hasNode: entry.NodeName != "",
 			requestID: id.insertID(entry.Name, entry.Zone), operation: entry.Operation,
@@ -81,6 +81,10 @@ func recall(id identity, entries []v1alpha1.VMInstanceStatus) map[string]*machin
 		machines[m.name] = m
 	}
 	return machines
+}
+
+func writtenOf(entry v1alpha1.VMInstanceStatus) written {
+	return written{state: entry.State, idleSince: timeOf(entry.IdleSince)}
 }
 
 func takeInstance(o observed, machines map[string]*machine, i gce.Instance, spec string) {
@@ -134,7 +138,7 @@ func takeOperation(machines map[string]*machine, op gce.Operation, ordinal int) 
 		m = &machine{name: op.Target, ordinal: ordinal, zone: op.Zone}
 		machines[op.Target] = m
 	}
-	if isPlanned(*m) && !m.recorded && op.Type == "insert" && !op.Done {
+	if isPlanned(*m) && m.written == (written{}) && op.Type == "insert" && !op.Done {
 		m.zone, m.requestID = op.Zone, op.RequestID // another server was faster with a plan of its own
 	}
 	if op.Zone != m.zone || isOther(*m, op) {

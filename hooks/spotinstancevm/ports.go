@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
 
@@ -18,6 +19,10 @@ type Connector interface {
 // Kube is all that this hook asks of the API server besides what Metacontroller sends it. Errors are those of
 // k8s.io/apimachinery/pkg/api/errors; every call ends when ctx ends.
 type Kube interface {
+	// Pool returns the SpotInstanceVM of this namespace and name, past any cache.
+	Pool(ctx context.Context, namespace, name string) (*v1alpha1.SpotInstanceVM, error)
+	// Node returns the Node of this name, past any cache.
+	Node(ctx context.Context, name string) (*corev1.Node, error)
 	// Secret returns one Secret.
 	Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error)
 	// ClusterInfo returns ConfigMap kube-public/cluster-info.

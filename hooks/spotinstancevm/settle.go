@@ -33,6 +33,8 @@ func settle(o observed, d decision, outcomes []outcome) decision {
 	d.zones = zonesNow(o, d.machines)
 	d.resync = resyncAfter(o, d)
 	switch {
+	case slices.ContainsFunc(d.failures, isUnproven):
+		d.resync = resyncUnproven
 	case slices.ContainsFunc(d.failures, isTrouble):
 		d.resync = max(d.resync, resyncMoving)
 	case again:
@@ -56,6 +58,8 @@ func isTrouble(failed outcome) bool {
 	kind := gce.KindOf(failed.err)
 	return kind == gce.Unavailable || kind == gce.RateLimited
 }
+
+func isUnproven(failed outcome) bool { return errors.Is(failed.err, errUnproven) }
 
 // settle notes one outcome. It is true if there is more to do at once.
 func (m *machine) settle(now time.Time, done outcome) bool {

@@ -65,6 +65,7 @@ func newWorld(t testing.TB, edit ...func(*v1alpha1.SpotInstanceVM)) *world {
 	w.kube = newFakeKube()
 	w.gce.Subscribe(w.hypervisor)
 	w.pool = pool(edit...)
+	w.kube.pool = func() *v1alpha1.SpotInstanceVM { return &w.pool }
 	w.restart()
 	return w
 }

@@ -29,6 +29,24 @@ func (c *Client) Pools(ctx context.Context) ([]v1alpha1.SpotInstanceVM, error) {
 	return pools, nil
 }
 
+// Pool returns the SpotInstanceVM of this namespace and name, from etcd and not from a cache.
+func (c *Client) Pool(ctx context.Context, namespace, name string) (*v1alpha1.SpotInstanceVM, error) {
+	body, err := c.api.CoreV1().RESTClient().Get().
+		AbsPath("/apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "namespaces", namespace, "spotinstancevms", name).
+		SetHeader("Accept", "application/json").DoRaw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var pool v1alpha1.SpotInstanceVM
+	if err := json.Unmarshal(body, &pool); err != nil {
+		return nil, fmt.Errorf("decode SpotInstanceVM %s/%s: %w", namespace, name, err)
+	}
+	if pool.Kind != "SpotInstanceVM" || pool.Name != name || pool.UID == "" {
+		return nil, fmt.Errorf("the answer for SpotInstanceVM %s/%s is a %q named %q", namespace, name, pool.Kind, pool.Name)
+	}
+	return &pool, nil
+}
+
 func wholeList(body []byte) ([]v1alpha1.SpotInstanceVM, error) {
 	var list v1alpha1.SpotInstanceVMList
 	if err := json.Unmarshal(body, &list); err != nil {

@@ -89,6 +89,9 @@ func (h *Hooks) Run(ctx context.Context, serviceAccount string, args ...string) 
 // LogPath is the file that the hooks log to, across restarts.
 func (h *Hooks) LogPath() string { return h.cluster.file("hooks.log") }
 
+// URL is where the hooks answer, until they are restarted.
+func (h *Hooks) URL() string { return "http://" + h.target() }
+
 // target is where the hooks listen, or will.
 func (h *Hooks) target() string {
 	address, _ := h.address.Load().(string)

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
@@ -71,6 +72,16 @@ func (p *Port) Secret(_ context.Context, namespace, name string) (*corev1.Secret
 // ClusterInfo is as spotinstancevm.Kube says.
 func (p *Port) ClusterInfo(context.Context) (*corev1.ConfigMap, error) {
 	return read[*corev1.ConfigMap](p, Key{"ConfigMap", metav1.NamespacePublic, "cluster-info"})
+}
+
+// Pool is as spotinstancevm.Kube says.
+func (p *Port) Pool(_ context.Context, namespace, name string) (*v1alpha1.SpotInstanceVM, error) {
+	return read[*v1alpha1.SpotInstanceVM](p, Key{"SpotInstanceVM", namespace, name})
+}
+
+// Node is as spotinstancevm.Kube says.
+func (p *Port) Node(_ context.Context, name string) (*corev1.Node, error) {
+	return read[*corev1.Node](p, Key{Kind: "Node", Name: name})
 }
 
 func read[T Object](p *Port, k Key) (found T, err error) {
