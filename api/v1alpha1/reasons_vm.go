@@ -78,7 +78,7 @@ const (
 	VMRunLimit     = "RunLimit"     // maxRunDuration is near
 	VMJoinTimeout  = "JoinTimeout"  // no Ready Node with its GPUs within joinTimeout
 	VMSpotIsBack   = "SpotIsBack"   // an on-demand VM whose work goes to a spot VM that is Ready
-	VMNodeNotReady = "NodeNotReady" // its Node was not Ready for joinTimeout
+	VMNodeNotReady = "NodeNotReady" // its Node was not Ready for so long that the VM was given up
 	VMNotNeeded    = "NotNeeded"    // beyond what is wanted
 	VMPoolDeleted  = "PoolDeleted"  // the pool is being deleted
 	VMNameTaken    = "NameTaken"    // a VM of somebody else has its name

@@ -98,7 +98,9 @@ const (
 	InstanceJoining InstanceState = "Joining"
 	// InstanceReady means that the VM is RUNNING and its Node is Ready with its GPUs.
 	InstanceReady InstanceState = "Ready"
-	// InstanceNotReady means that the VM is RUNNING and its Node, once Ready, is not: replicas on it are doomed.
+	// InstanceNotReady means that the VM is RUNNING and its Node, once Ready, is not. While it has no reason it is waited for,
+	// and its replicas may train on. With the reason NodeNotReady it was given up: another VM is bought, and its replicas are
+	// doomed.
 	InstanceNotReady InstanceState = "NotReady"
 	// InstanceStopping means that the VM is noticed, being preempted, or was stopped: replicas on it are doomed.
 	InstanceStopping InstanceState = "Stopping"

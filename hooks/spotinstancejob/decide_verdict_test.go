@@ -70,6 +70,7 @@ func TestVerdicts(t *testing.T) {
 		"running on a node of somebody's own":  {ready("vm-0"), parts{trains("other", time.Hour)}, "", running},
 		"running where the zone is unreadable": {aVM("vm-0", v1alpha1.InstanceUnknown, time.Minute), parts{trains("vm-0", time.Hour)}, "", running},
 		"VM noticed":                           {stopping("vm-0", time.Second), parts{trains("vm-0", time.Hour)}, "", doomed},
+		"VM not ready, and waited for":         {aSilentVM("vm-0"), parts{trains("vm-0", time.Hour)}, "", running},
 		"VM not ready":                         {aVM("vm-0", v1alpha1.InstanceNotReady, time.Second), parts{trains("vm-0", time.Hour)}, "", doomed},
 		"VM being deleted":                     {aVM("vm-0", v1alpha1.InstanceDeleting, time.Second), parts{trains("vm-0", time.Hour)}, "", doomed},
 		"VM gone":                              {gone("vm-0", time.Second), parts{trains("vm-0", time.Hour)}, "", lost},

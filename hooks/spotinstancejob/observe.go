@@ -99,7 +99,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 	facts.trouble = troubleOf(pool.Status.Conditions)
 	for _, instance := range pool.Status.ProvisionedInstances {
 		entry := vm{
-			state: instance.State, since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded,
+			state: stateOf(instance), since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded,
 			priced: cost.VMOf(pool.Spec, instance.Zone, instance.MachineType), spot: instance.ProvisioningModel != "STANDARD",
 		}
 		if instance.PreemptionNotice != nil {
@@ -111,6 +111,15 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		facts.vms[instance.Name] = entry
 	}
 	return facts
+}
+
+// stateOf is the state of a VM as far as it concerns a job. Of one that its pool waits for, since its Node is not Ready and GCE
+// says that it runs, nothing is known: its attempts may train on.
+func stateOf(entry v1alpha1.VMInstanceStatus) v1alpha1.InstanceState {
+	if entry.State == v1alpha1.InstanceNotReady && entry.Reason == "" {
+		return v1alpha1.InstanceUnknown
+	}
+	return entry.State
 }
 
 // troubleOf is what keeps a pool from having all its VMs, in the words of the condition that its Ready names. How many VMs it

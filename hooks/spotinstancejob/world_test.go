@@ -96,8 +96,19 @@ func suspended(w *world) { w.job.Spec.Suspend = true }
 func aVM(name string, state v1alpha1.InstanceState, since time.Duration) fact {
 	return func(w *world) {
 		at := stamp(ago(since))
-		w.pool.Status.ProvisionedInstances = append(w.pool.Status.ProvisionedInstances,
-			v1alpha1.VMInstanceStatus{Name: name, State: state, Since: &at, PreemptionNotice: &metav1.Duration{Duration: 2 * time.Minute}})
+		entry := v1alpha1.VMInstanceStatus{Name: name, State: state, Since: &at, PreemptionNotice: &metav1.Duration{Duration: 2 * time.Minute}}
+		if state == v1alpha1.InstanceNotReady {
+			entry.Reason = v1alpha1.VMNodeNotReady
+		}
+		w.pool.Status.ProvisionedInstances = append(w.pool.Status.ProvisionedInstances, entry)
+	}
+}
+
+// aSilentVM is one that its pool waits for.
+func aSilentVM(name string) fact {
+	return func(w *world) {
+		aVM(name, v1alpha1.InstanceNotReady, time.Minute)(w)
+		w.pool.Status.ProvisionedInstances[len(w.pool.Status.ProvisionedInstances)-1].Reason = ""
 	}
 }
 

@@ -206,14 +206,27 @@ func readyCondition(o observed, d decision, others []metav1.Condition) metav1.Co
 		return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonNoVMsWanted, "no VM is wanted")
 	case ready >= d.desired:
 		return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonAllVMsReady, count)
-	case isUnheard(o):
-		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonNodesSilent, count+
-			": GCE says that the others run, and the cluster hears nothing of most of them. They may train on, so none is deleted, and one new VM at a time is tried: see whether VMs reach the API server")
+	case isWaitedFor(d.machines):
+		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonNodesSilent, count+silenceText(o))
 	case culprit != nil:
 		return condition(v1alpha1.ConditionReady, false, culprit.Reason, count+": "+culprit.Message)
 	default:
 		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonProvisioning, count)
 	}
+}
+
+// isWaitedFor tells whether the cluster does not hear a VM that runs.
+func isWaitedFor(machines []machine) bool {
+	return slices.ContainsFunc(machines, func(m machine) bool { return m.state == v1alpha1.InstanceNotReady && !m.isAbandoned() })
+}
+
+func silenceText(o observed) string {
+	if o.isMass {
+		return ": GCE says that the others run, and the cluster does not hear them, nor many VMs of other pools. They may train on, " +
+			"so they are waited for, and one new VM at a time is tried: see whether VMs reach the API server, and whether it is overloaded"
+	}
+	return ": GCE says that the others run, and their Nodes are not Ready. They may train on, so they are waited for " +
+		"for up to a minute, then replaced a few at a time: kubectl describe node tells what their kubelets said last"
 }
 
 func deletingCondition(o observed, d decision, culprit *metav1.Condition) metav1.Condition {

@@ -60,7 +60,6 @@ const maxMutations = 20
 
 // decide is the pool's whole policy.
 func decide(o observed) decision {
-	o.unheard = isUnheard(o)
 	d := decision{desired: wanted(o), preemptions: o.counted, machines: make([]machine, 0, len(o.machines))}
 	for _, m := range o.machines {
 		was := m.reason

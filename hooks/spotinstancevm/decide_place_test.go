@@ -83,11 +83,11 @@ func TestPlaces(t *testing.T) {
 			wants:    []want{on(0), on(1)}, zones: []string{c},
 		},
 		"nor is its zone, when its kubelet is faster than the list": {
-			machines: []machine{vm(0, v1alpha1.InstanceReady, running, joined, withNode(node{name: poolID.vmName(0)}))},
+			machines: []machine{vm(0, v1alpha1.InstanceReady, running, joined, withNode(node{name: poolID.vmName(0), shutsDown: true}))},
 			wants:    []want{on(0)}, zones: []string{b},
 		},
 		"an on-demand VM is not preempted": {
-			machines: []machine{vm(0, v1alpha1.InstanceReady, running, joined, withNode(node{name: poolID.vmName(0)}), func(m *machine) { m.seen.model = gce.ModelStandard })},
+			machines: []machine{vm(0, v1alpha1.InstanceReady, running, joined, withNode(node{name: poolID.vmName(0), shutsDown: true}), func(m *machine) { m.seen.model = gce.ModelStandard })},
 			wants:    []want{on(0)}, zones: []string{a},
 		},
 		"where the last loss is longer ago": {

@@ -205,7 +205,7 @@ func TestWhoIsIdle(t *testing.T) {
 		"the youngest":                  {[]machine{vm(0, v1alpha1.InstanceReady, healthy), vm(1, v1alpha1.InstanceReady, healthy)}, []int{1, 0}},
 		"never one that is trained on":  {[]machine{vm(0, v1alpha1.InstanceReady, healthy, training)}, nil},
 		"never one that cannot be read": {[]machine{vm(0, v1alpha1.InstanceUnknown, unreadable, lasting(0))}, nil},
-		"never one that does not count": {[]machine{vm(0, v1alpha1.InstanceNotReady, running, joined)}, nil},
+		"never one that does not count": {[]machine{vm(0, v1alpha1.InstanceNotReady, running, joined, because(v1alpha1.VMNodeNotReady))}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []int

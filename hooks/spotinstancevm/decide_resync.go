@@ -89,7 +89,7 @@ func deadlines(o observed, m machine) []time.Time {
 	case v1alpha1.InstanceUnknown:
 		return append(at, m.since.Add(unreadGrace))
 	case v1alpha1.InstanceNotReady:
-		at = append(at, m.since.Add(o.settings.joinTimeout))
+		at = append(at, m.since.Add(o.grace), m.since.Add(o.settings.joinTimeout))
 	case v1alpha1.InstanceCreating, v1alpha1.InstanceJoining:
 		at = append(at, m.begun().Add(o.settings.joinTimeout))
 	}

@@ -28,6 +28,8 @@ func isSupply(o observed, m machine) bool {
 	switch m.state {
 	case v1alpha1.InstancePlanned, v1alpha1.InstanceCreating, v1alpha1.InstanceJoining, v1alpha1.InstanceReady:
 		return true
+	case v1alpha1.InstanceNotReady:
+		return !m.isAbandoned()
 	case v1alpha1.InstanceUnknown:
 		return m.presence != present && o.now.Sub(m.since) < unreadGrace
 	default:

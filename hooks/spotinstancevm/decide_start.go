@@ -11,7 +11,7 @@ import (
 const (
 	firstBackOff = time.Minute
 	lastBackOff  = 30 * time.Minute
-	trialsFrom   = 3         // rounds of failed starts after which one VM at a time is tried; so it is while VMs are not heard
+	trialsFrom   = 3         // rounds of failed starts after which one VM at a time is tried
 	rememberFor  = time.Hour // failed starts, besides the time that one takes
 )
 
@@ -108,7 +108,7 @@ func (s starts) allowed(o observed, machines []machine) int {
 	if o.now.Before(s.until()) {
 		return 0
 	}
-	if len(s.rounds) < trialsFrom && !o.unheard {
+	if len(s.rounds) < trialsFrom {
 		return maxMutations
 	}
 	for _, m := range machines {

@@ -85,8 +85,6 @@ func presentState(o observed, m machine) (v1alpha1.InstanceState, string) {
 		return m.state, m.reason
 	case m.nodeReady():
 		return v1alpha1.InstanceReady, ""
-	case m.joined && o.unheard && m.isSilent():
-		return v1alpha1.InstanceUnknown, ""
 	case m.joined:
 		return notReadyState(o, m)
 	case o.now.Sub(m.seen.created) > o.settings.joinTimeout:
@@ -96,35 +94,6 @@ func presentState(o observed, m machine) (v1alpha1.InstanceState, string) {
 	default:
 		return v1alpha1.InstanceCreating, ""
 	}
-}
-
-// isUnheard tells whether most of the VMs that run, by GCE's word, have fallen silent. It is rather the cluster then that does not
-// hear them, by a tunnel or a load balancer that is down: they may train on, and VMs in their place would not be heard either. A
-// kubelet that says itself that it is not ready is heard.
-func isUnheard(o observed) bool {
-	silent, heard := 0, len(o.lent)
-	for _, m := range o.machines {
-		switch {
-		case m.presence != absent && m.nodeReady():
-			heard++
-		case m.joined && m.isSilent():
-			silent++
-		}
-	}
-	return silent >= 2 && silent > heard && wanted(o) > 0
-}
-
-// isSilent tells whether a VM runs, by GCE's word, and its Node says nothing.
-func (m machine) isSilent() bool {
-	return m.presence == present && isUp(m.status) && m.node != nil && m.node.silent
-}
-
-// notReadyState gives a Node that was Ready as long to come back as a new one has to come.
-func notReadyState(o observed, m machine) (v1alpha1.InstanceState, string) {
-	if m.state == v1alpha1.InstanceNotReady && o.now.Sub(m.since) > o.settings.joinTimeout {
-		return v1alpha1.InstanceDeleting, v1alpha1.VMNodeNotReady
-	}
-	return v1alpha1.InstanceNotReady, ""
 }
 
 func absentState(o observed, m machine) (v1alpha1.InstanceState, string) {
@@ -181,7 +150,7 @@ func unreadState(m machine) (v1alpha1.InstanceState, string) {
 		return v1alpha1.InstanceReady, ""
 	}
 	if m.state == v1alpha1.InstanceNotReady {
-		return m.state, "" // its time to come back goes on
+		return m.state, m.reason // its time to come back goes on
 	}
 	return v1alpha1.InstanceUnknown, ""
 }
@@ -189,7 +158,7 @@ func unreadState(m machine) (v1alpha1.InstanceState, string) {
 // endReason is why a VM stops or is gone, as far as known.
 func (m machine) endReason(otherwise string) string {
 	switch {
-	case m.reason != "":
+	case m.reason != "" && !m.isAbandoned():
 		return m.reason
 	case m.preempted || m.isNoticed():
 		return v1alpha1.VMPreempted

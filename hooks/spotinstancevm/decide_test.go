@@ -76,6 +76,7 @@ func failed(kind gce.Kind) func(*machine) {
 func preempted(m *machine)  { m.preempted = true }
 func stoppedVM(m *machine)  { m.stopped = true }
 func training(m *machine)   { m.pods = 1 }
+func evicted(m *machine)    { m.pods, m.dying = 1, 1 }
 func outdated(m *machine)   { m.oldSpec = true }
 func unrecorded(m *machine) { m.written = written{} }
 func isLeaving(m *machine)  { m.node.leaving = true }
@@ -131,9 +132,16 @@ func TestStates(t *testing.T) {
 		"joinTimeout is over the moment it joins":     {from: joining, facts: edits{booted(16 * time.Minute), withNode(node{ready: true, gpus: 1})}, to: isReady},
 		"joined, its GPUs are gone from the Node":     {from: isReady, facts: edits{healthy, withNode(node{ready: true})}, to: isReady},
 		"joined, Node not Ready":                      {from: isReady, facts: edits{healthy, withNode(node{gpus: 1})}, to: notReady},
-		"joined, Node deleted":                        {from: isReady, facts: edits{running, joined}, to: notReady},
+		"joined, its kubelet shuts down":              {from: isReady, facts: edits{healthy, withNode(node{gpus: 1, shutsDown: true})}, to: notReady, reason: v1alpha1.VMNodeNotReady},
+		"joined, Node deleted":                        {from: isReady, facts: edits{running, joined}, to: notReady, reason: v1alpha1.VMNodeNotReady},
+		"silent, may be given up":                     {from: notReady, facts: edits{healthy, withNode(node{}), func(m *machine) { m.abandon = true }}, to: notReady, reason: v1alpha1.VMNodeNotReady},
+		"silent, Kubernetes has evicted its pod":      {from: notReady, facts: edits{healthy, withNode(node{}), evicted}, to: deleting, reason: v1alpha1.VMNodeNotReady},
+		"silent for a moment, its pod is deleted":     {from: notReady, facts: edits{healthy, withNode(node{}), evicted, lasting(19 * time.Second)}, to: notReady},
+		"given up, and it trains":                     {from: notReady, facts: edits{healthy, withNode(node{}), because(v1alpha1.VMNodeNotReady), training}, to: notReady, reason: v1alpha1.VMNodeNotReady},
+		"given up, and is Ready again":                {from: notReady, facts: edits{healthy, because(v1alpha1.VMNodeNotReady)}, to: isReady},
+		"given up, then preempted":                    {from: notReady, facts: edits{healthy, because(v1alpha1.VMNodeNotReady), status("STOPPING"), preempted}, to: stopping, reason: v1alpha1.VMPreempted},
 		"not Ready, Ready again":                      {from: notReady, facts: edits{healthy}, to: isReady},
-		"not Ready for joinTimeout":                   {from: notReady, facts: edits{running, joined, lasting(16 * time.Minute)}, to: deleting, reason: v1alpha1.VMNodeNotReady},
+		"given up for joinTimeout":                    {from: notReady, facts: edits{running, joined, because(v1alpha1.VMNodeNotReady), lasting(16 * time.Minute)}, to: deleting, reason: v1alpha1.VMNodeNotReady},
 		"its agent has told a pod":                    {from: isReady, facts: edits{healthy, told}, to: stopping, reason: v1alpha1.VMPreempted},
 		"its agent has the notice":                    {from: isReady, facts: edits{healthy, noticed}, to: stopping, reason: v1alpha1.VMPreempted},
 		"noticed, and its Node is deleted":            {from: stopping, facts: edits{running, joined, because(v1alpha1.VMPreempted)}, to: stopping, reason: v1alpha1.VMPreempted},
@@ -228,7 +236,8 @@ func TestSupply(t *testing.T) {
 		"creating":              {vm(0, v1alpha1.InstanceCreating), true},
 		"joining":               {vm(0, v1alpha1.InstanceJoining), true},
 		"Ready":                 {vm(0, v1alpha1.InstanceReady), true},
-		"not Ready":             {vm(0, v1alpha1.InstanceNotReady), false},
+		"not Ready, waited for": {vm(0, v1alpha1.InstanceNotReady), true},
+		"not Ready, given up":   {vm(0, v1alpha1.InstanceNotReady, because(v1alpha1.VMNodeNotReady)), false},
 		"stopping":              {vm(0, v1alpha1.InstanceStopping), false},
 		"deleting":              {vm(0, v1alpha1.InstanceDeleting), false},
 		"gone":                  {vm(0, v1alpha1.InstanceGone), false},
@@ -254,40 +263,5 @@ func TestOnlyAVMThatExistsJoins(t *testing.T) {
 		"it had, before": {vm(0, v1alpha1.InstanceGone, joined), true},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, advance(facts(), c.m).joined) })
-	}
-}
-
-// It is told from VMs that hang by their number, and by who says so.
-func TestUnheard(t *testing.T) {
-	quiet := func(m *machine) { healthy(m); m.node = &node{silent: true, gpus: 1} }
-	says := func(m *machine) { healthy(m); m.node = &node{gpus: 1} }
-	for name, c := range map[string]struct {
-		vms   []func(*machine)
-		world func(*observed)
-		want  bool
-	}{
-		"one":                       {vms: []func(*machine){quiet}},
-		"two":                       {vms: []func(*machine){quiet, quiet}, want: true},
-		"as many are heard":         {vms: []func(*machine){quiet, quiet, healthy, healthy}},
-		"fewer are heard":           {vms: []func(*machine){quiet, quiet, healthy}, want: true},
-		"as many of the user's own": {vms: []func(*machine){quiet, quiet}, world: func(o *observed) { o.lent = make([]node, 2) }},
-		"they say so themselves":    {vms: []func(*machine){says, says}},
-		"nobody wants them":         {vms: []func(*machine){quiet, quiet}, world: func(o *observed) { o.demand = 0 }},
-		"they stop":                 {vms: []func(*machine){quiet, func(m *machine) { quiet(m); m.status = "STOPPING" }}},
-		"their zone is not read":    {vms: []func(*machine){quiet, func(m *machine) { quiet(m); m.presence = unknown }}},
-		"one has never joined":      {vms: []func(*machine){quiet, func(m *machine) { quiet(m); m.joined = false }}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var machines []machine
-			for i, edit := range c.vms {
-				machines = append(machines, vm(i, v1alpha1.InstanceReady, edit))
-			}
-			o := facts(machines...)
-			o.demand = 4
-			if c.world != nil {
-				c.world(&o)
-			}
-			require.Equal(t, c.want, isUnheard(o))
-		})
 	}
 }

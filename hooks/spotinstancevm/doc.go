@@ -15,7 +15,6 @@
 //	                            │ a complete list of the zone does not show it
 //	any, present ──► Stopping ──┘     preempted or about to be, stopped, or 20 minutes before its run limit
 //	any, unread  ──► Unknown          its zone cannot be read and its Node is not Ready
-//	joined       ──► Unknown          it runs, and the cluster hears nothing of it, nor of most others
 //
 // What holds whatever happens:
 //

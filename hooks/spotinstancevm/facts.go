@@ -27,21 +27,22 @@ type observed struct {
 	finalizing bool
 	edited     bool // the spec has changed since status was written
 
-	demand     int       // replicas of training jobs that want a VM
-	wants      []want    // one for each, by job and replica
-	machines   []machine // by ordinal
-	forgotten  []machine // whose end the zones' operations tell, and status does not
-	lent       []node    // that the user gave to the pool, and that serve: they are never touched
-	strays     []node    // Nodes of the pool without a machine
-	zones      []zone    // those of the spec first, in their order; then all others that may hold a VM
-	highest    int       // the highest ordinal seen anywhere; -1 for none
-	problems   []problem // what keeps VMs from being created
-	everywhere bool      // one list over all zones of the project was read, and machines hold what it showed
-	silent     bool      // GCE refused the preemption notice lately: VMs are bought without
-	unheard    bool      // decide notes here what isUnheard says
-	hopeless   bool      // the cloud cannot be asked with any credentials at hand, and will not be
-	counted    int32     // preemptions so far, as status has it
-	dry        time.Time // since when no zone had spot VMs, as status has it; zero: they have
+	demand     int           // replicas of training jobs that want a VM
+	wants      []want        // one for each, by job and replica
+	machines   []machine     // by ordinal
+	forgotten  []machine     // whose end the zones' operations tell, and status does not
+	lent       []node        // that the user gave to the pool, and that serve: they are never touched
+	strays     []node        // Nodes of the pool without a machine
+	zones      []zone        // those of the spec first, in their order; then all others that may hold a VM
+	highest    int           // the highest ordinal seen anywhere; -1 for none
+	problems   []problem     // what keeps VMs from being created
+	everywhere bool          // one list over all zones of the project was read, and machines hold what it showed
+	silent     bool          // GCE refused the preemption notice lately: VMs are bought without
+	isMass     bool          // many VMs are silent, over all pools of this server: see decide_silence.go
+	grace      time.Duration // how long a silent VM is waited for
+	hopeless   bool          // the cloud cannot be asked with any credentials at hand, and will not be
+	counted    int32         // preemptions so far, as status has it
+	dry        time.Time     // since when no zone had spot VMs, as status has it; zero: they have
 
 	spent        *v1alpha1.CostStatus // as status has it; nil: nothing was reckoned yet
 	prices       *cost.Table          // nil: the user gave none
@@ -80,8 +81,10 @@ type machine struct {
 	node      *node          // nil: none
 	told      bool           // a pod on it was told by the node agent that GCE takes the VM back: before the Node is
 	pods      int            // of training jobs, bound to its Node and not finished
+	dying     int            // those of them that are being deleted
 	freeAt    time.Time      // a pod that finished is still looked at until then; zero: none did
 
+	abandon bool   // found now: it may be given up for its silence
 	leaving bool   // decided now: it goes as soon as it is empty
 	heldBy  string // found now: a pod that keeps it from going, namespace/name
 }
@@ -106,16 +109,16 @@ type seen struct {
 
 // node is a Node that proved, by providerID and pool UID, to belong to one of the pool's VMs.
 type node struct {
-	name    string
-	uid     string
-	zone    string
-	ready   bool
-	silent  bool // Kubernetes does not know whether it is ready: its kubelet was not heard for some time
-	gpus    int64
-	leaving bool // has TaintLeaving
-	closed  bool // has TaintPreempted, from its node agent
-	agent   bool // a node agent watches for GCE's notice there, and would tell
-	noticed bool // and has heard that GCE takes the VM back
+	name      string
+	uid       string
+	zone      string
+	ready     bool
+	shutsDown bool // its kubelet says so
+	gpus      int64
+	leaving   bool // has TaintLeaving
+	closed    bool // has TaintPreempted, from its node agent
+	agent     bool // a node agent watches for GCE's notice there, and would tell
+	noticed   bool // and has heard that GCE takes the VM back
 }
 
 // zone is one zone where VMs of the pool are or may be.

@@ -40,6 +40,7 @@ type Hook struct {
 	secrets    *secretReader
 	signatures *signatureReader
 	memory     *memory
+	fleet      *fleetMemory
 	prices     func() (*cost.Table, error)
 	throttle   *throttle
 	together   func([]func())
@@ -59,6 +60,7 @@ func New(c Config) *Hook {
 		secrets:    newSecretReader(c.Now, c.Kube),
 		signatures: newSignatureReader(c.Now, c.Kube),
 		memory:     newMemory(),
+		fleet:      newFleetMemory(c.Now),
 		prices:     c.Prices,
 		throttle:   newThrottle(c.Now),
 		together:   c.Together,

@@ -115,6 +115,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 	o.problems = append(o.problems, joinTroubles...)
 	o.problems = append(o.problems, zoneProblems(o)...)
 	assemble(&o, r, listings)
+	h.fleet.abandon(&o)
 	if slices.ContainsFunc(o.machines, isNoticeRefused) {
 		o.settings.notice, o.silent = 0, true
 	}

@@ -15,6 +15,9 @@ import (
 // resourceGPU is what a Node with its GPUs shows, through NVIDIA's device plugin.
 const resourceGPU = "nvidia.com/gpu"
 
+// kubeletShutsDown is what a kubelet says in its Node's condition Ready during a graceful shutdown (KEP-2000).
+const kubeletShutsDown = "node is shutting down"
+
 // assemble puts what status remembers and what was read together, VM by VM.
 func assemble(o *observed, r request, listings map[string]listing) {
 	machines := recall(o.id, r.pool.Status.ProvisionedInstances)
@@ -228,7 +231,7 @@ func nodeOf(id identity, n corev1.Node) (node, bool) {
 	for _, c := range n.Status.Conditions {
 		isTrue := c.Status == corev1.ConditionTrue
 		found.ready = found.ready || isTrue && c.Type == corev1.NodeReady
-		found.silent = found.silent || c.Status == corev1.ConditionUnknown && c.Type == corev1.NodeReady
+		found.shutsDown = found.shutsDown || c.Type == corev1.NodeReady && c.Message == kubeletShutsDown
 		found.agent = found.agent || c.Type == v1alpha1.ConditionSpotPreempted
 		found.noticed = found.noticed || isTrue && c.Type == v1alpha1.ConditionSpotPreempted
 	}
@@ -285,6 +288,9 @@ func takePods(o *observed, machines map[string]*machine, pods []corev1.Pod) {
 			m.freeAt = later(m.freeAt, endOf(pod).Add(keepEnded))
 		default:
 			m.pods++
+			if pod.DeletionTimestamp != nil {
+				m.dying++
+			}
 		}
 	}
 }

@@ -23,8 +23,9 @@ type (
 		OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
 	}
 	relatedCondition struct {
-		Type   string `json:"type"`
-		Status string `json:"status"`
+		Type    string `json:"type"`
+		Status  string `json:"status"`
+		Message string `json:"message"`
 	}
 	relatedJob struct {
 		Metadata relatedMeta `json:"metadata"`
@@ -110,7 +111,7 @@ func (n relatedNode) object() corev1.Node {
 	node.Spec.ProviderID, node.Spec.Unschedulable, node.Spec.Taints = n.Spec.ProviderID, n.Spec.Unschedulable, n.Spec.Taints
 	for _, c := range n.Status.Conditions {
 		node.Status.Conditions = append(node.Status.Conditions, corev1.NodeCondition{
-			Type: corev1.NodeConditionType(c.Type), Status: corev1.ConditionStatus(c.Status),
+			Type: corev1.NodeConditionType(c.Type), Status: corev1.ConditionStatus(c.Status), Message: c.Message,
 		})
 	}
 	if gpu := n.Status.Allocatable.GPU; gpu != nil {

@@ -10,14 +10,44 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
-// A tunnel is down: GCE answers, and the cluster hears none of the VMs. They may train on.
+// A Node often says for a second that it is not Ready, just after it has joined.
+func TestNodeThatBlinksBuysNothing(t *testing.T) {
+	w := ready(t, 1)
+	w.kube.setReady(w.vm(0), false)
+	w.sync()
+	w.clock.Advance(time.Second)
+	w.kube.setReady(w.vm(0), true)
+	w.run(5 * time.Minute)
+	require.Equal(t, 1, w.inserts())
+	require.Equal(t, []string{w.vm(0)}, w.vmNames())
+}
+
+// How long VMs needed to be heard again is how long others are waited for.
+func TestGraceIsLearned(t *testing.T) {
+	w := ready(t, 2)
+	w.run(time.Minute)
+	w.kube.setReady(w.vm(0), false)
+	w.run(15 * time.Second)
+	w.kube.setReady(w.vm(0), true)
+	w.run(time.Minute)
+	w.kube.setReady(w.vm(1), false)
+	w.run(25 * time.Second)
+	require.Equal(t, 2, w.inserts(), "twice 15 s are not over")
+	w.run(15 * time.Second)
+	require.Equal(t, 3, w.inserts())
+}
+
+// A tunnel is down: GCE answers, and the cluster hears none of the VMs. They train on.
 func TestVMsThatTheClusterDoesNotHearAreLeftAlone(t *testing.T) {
 	w := ready(t, 4)
 	w.boot = -1 // nor does it hear new ones
 	before := w.vmNames()
 	for _, vm := range before {
+		w.train(vm)
 		w.kube.setReady(vm, false)
 	}
+	w.run(4 * time.Minute)
+	require.Equal(t, before, w.vmNames(), "nothing is bought while many are silent for less than five minutes")
 	bought := false
 	for range 2 * 60 {
 		w.run(time.Minute)
@@ -26,9 +56,6 @@ func TestVMsThatTheClusterDoesNotHearAreLeftAlone(t *testing.T) {
 		bought = bought || len(w.vmNames()) == 5
 	}
 	require.True(t, bought, "if it were the VMs' fault, a new one would be heard")
-	for _, vm := range before {
-		require.Equal(t, v1alpha1.InstanceUnknown, w.entry(vm).State)
-	}
 	isReady := meta.FindStatusCondition(w.pool.Status.Conditions, v1alpha1.ConditionReady)
 	require.Equal(t, v1alpha1.ReasonNodesSilent, isReady.Reason)
 	require.Contains(t, isReady.Message, "0 of 4 VMs are Ready: GCE says that the others run")
@@ -43,15 +70,32 @@ func TestVMsThatTheClusterDoesNotHearAreLeftAlone(t *testing.T) {
 	require.GreaterOrEqual(t, w.pool.Status.ReadyReplicas, int32(4))
 }
 
-// If it is the VMs' fault, new ones are heard, and the old are given up as each alone would be.
+// If it is the VMs' fault, new ones are heard, and the old are given up one after the other.
 func TestVMsThatHangTogetherAreReplaced(t *testing.T) {
-	w := ready(t, 2)
+	w := ready(t, 4)
 	hang := w.vmNames()
 	for _, vm := range hang {
 		w.kube.setReady(vm, false)
 	}
 	w.run(20 * time.Minute)
-	require.NotContains(t, w.vmNames(), hang[0])
-	require.NotContains(t, w.vmNames(), hang[1])
-	require.EqualValues(t, 2, w.pool.Status.ReadyReplicas)
+	for _, vm := range hang {
+		require.NotContains(t, w.vmNames(), vm)
+	}
+	require.EqualValues(t, 4, w.pool.Status.ReadyReplicas)
+}
+
+// Kubernetes evicts the pods of a Node that it has not heard for 300 s. Then the VM is of no use, and its replica needs another.
+func TestVMWhosePodsAreEvictedIsReplacedAtOnce(t *testing.T) {
+	w := ready(t, 4)
+	for _, vm := range w.vmNames() {
+		w.train(vm)
+		w.kube.setReady(vm, false)
+	}
+	w.run(time.Minute)
+	require.Equal(t, 4, w.inserts())
+	for i := range w.pods {
+		w.pods[i].DeletionTimestamp = timestamp(w.clock.Now())
+	}
+	w.run(30 * time.Second)
+	require.Equal(t, 8, w.inserts())
 }

@@ -43,6 +43,12 @@ var happenings = []happening{
 	{3, func(e *explorer) { e.do("linger", nil, map[string]string{"for": pick(e, []string{"2m", "10m"})}) }},
 	// Pods.
 	{3, func(e *explorer) { e.do("partition", e.aReplica(), e.lasting("30s", "2m", "10m")) }},
+	{2, func(e *explorer) {
+		e.do("silence", nil, map[string]string{"every": pick(e, []string{"1", "2", "3"}), "for": pick(e, []string{"70s", "2m", "5m"})})
+	}},
+	{2, func(e *explorer) {
+		e.do("overload", nil, map[string]string{"from": pick(e, []string{"1", "3"}), "for": pick(e, []string{"2m", "5m"})})
+	}},
 	{3, func(e *explorer) { e.do("evict", e.aReplica(), nil) }},
 	{3, func(e *explorer) { e.do("exit", e.aReplica(), map[string]string{"code": "1"}) }},
 	// The checkpoint agent and its images.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,6 +20,7 @@ import (
 //	laws_checkpoint.go the best checkpoint is kept, and used
 //	laws_job.go       jobs end once, and for a reason
 //	laws_pool.go      no VM too many, none without a pool
+//	laws_silence.go   a Node that says nothing is no lost VM
 //	laws_zone.go      blocked zones are not asked, and spot VMs come back
 //	laws_quiet.go     nobody runs in circles
 //	laws_live.go      training goes on
@@ -31,6 +33,8 @@ type Laws struct {
 	asked  map[types.UID]*askedPast
 	live   livePast
 
+	abandoned map[string]time.Time // when a VM that lives was first said to be given up for its silence, by name
+
 	vms     int // changes of GCE's VMs so far
 	changes int // of the API so far
 	moves   int // of the API that are more than a parent's status
@@ -40,6 +44,7 @@ func newLaws(w *World) *Laws {
 	l := &Laws{
 		world: w, ear: newEar(w),
 		jobs: map[types.UID]*jobPast{}, pools: map[types.UID]*poolPast{}, asked: map[types.UID]*askedPast{}, live: newLivePast(w),
+		abandoned: map[string]time.Time{},
 	}
 	w.API.Watch(l.see)
 	w.GCE.Subscribe(l.seeVM)
@@ -137,5 +142,6 @@ func (l *Laws) seeCall(c Call) {
 	l.judgePlan(v)
 	l.judgeCost(v, v.pool.Status.Cost, v.poolStatus.Cost)
 	l.judgeZones(v)
+	l.judgeSilence(v)
 	l.judgeGone(v)
 }

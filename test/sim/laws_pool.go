@@ -37,11 +37,13 @@ func (l *Laws) pool(uid types.UID) *poolPast {
 	return l.pools[uid]
 }
 
-// serves tells whether a VM in this state counts as supply.
-func serves(state v1alpha1.InstanceState) bool {
-	switch state {
+// serves tells whether a VM counts as supply. One whose Node is not Ready does until it is given up.
+func serves(entry v1alpha1.VMInstanceStatus) bool {
+	switch entry.State {
 	case v1alpha1.InstancePlanned, v1alpha1.InstanceCreating, v1alpha1.InstanceJoining, v1alpha1.InstanceReady:
 		return true
+	case v1alpha1.InstanceNotReady:
+		return entry.Reason == ""
 	}
 	return false
 }
@@ -64,7 +66,7 @@ func (l *Laws) seePool(c Change) {
 		}
 		for _, entry := range As[*v1alpha1.SpotInstanceVM](r).Status.ProvisionedInstances {
 			past.written[entry.Zone+"/"+entry.Name] = true
-			if !serves(entry.State) {
+			if !serves(entry) {
 				past.leaving[entry.Name] = now
 				past.out[entry.Name] = r == c.New
 			}
@@ -158,7 +160,7 @@ func (l *Laws) mayBeLost(pool *v1alpha1.SpotInstanceVM, job *batchv1.Job) bool {
 		}
 		node := As[*corev1.Pod](r).Spec.NodeName
 		return slices.ContainsFunc(pool.Status.ProvisionedInstances, func(entry v1alpha1.VMInstanceStatus) bool {
-			return entry.Name == node && !serves(entry.State)
+			return entry.Name == node && !serves(entry)
 		})
 	}
 	return false
@@ -172,7 +174,7 @@ func (l *Laws) judgePlan(v *view) {
 		known[entry.Name] = true
 	}
 	for _, entry := range v.poolStatus.ProvisionedInstances {
-		if serves(entry.State) {
+		if serves(entry) {
 			supply++
 		}
 		if entry.State == v1alpha1.InstancePlanned && !known[entry.Name] {

@@ -61,7 +61,7 @@ func fallsBack(pool *v1alpha1.SpotInstanceVM) bool {
 func standIns(pool *v1alpha1.SpotInstanceVM) int {
 	n := 0
 	for _, entry := range pool.Status.ProvisionedInstances {
-		if fallsBack(pool) && entry.ProvisioningModel == gce.ModelStandard && serves(entry.State) {
+		if fallsBack(pool) && entry.ProvisioningModel == gce.ModelStandard && serves(entry) {
 			n++
 		}
 	}

@@ -25,6 +25,8 @@ func (m *Machines) addCommands() {
 	w.command("boots", m.bootsCommand)
 	w.command("linger", m.lingerCommand)
 	w.command("partition", m.partitionCommand)
+	w.command("silence", m.silenceCommand)
+	w.command("overload", m.overloadCommand)
 	w.command("evict", m.evictCommand)
 	w.command("exit", m.exitCommand)
 }
@@ -137,10 +139,15 @@ func (m *Machines) partitionCommand(c story.Command) (string, error) {
 	}
 	g := m.nodes[pod.Spec.NodeName]
 	m.world.fault("partition", "%s for %s", g.node, d)
+	m.cutOff(g, d)
+	return "", nil
+}
+
+// cutOff keeps a kubelet from the API server for so long.
+func (m *Machines) cutOff(g *guest, d time.Duration) {
 	g.cutOff = true
 	m.fallSilent(g)
 	m.world.whenUp(d, func() { m.reconnect(g) })
-	return "", nil
 }
 
 // reconnect lets a kubelet say what happened meanwhile, and hear of it.
