@@ -62,8 +62,9 @@ type CheckpointConfig struct {
 	// +kubebuilder:validation:XValidation:rule="self == 'auto' || self.matches('^([0-9]{1,5}([.][0-9]+)?h|[0-9]{1,8}([.][0-9]+)?(m|s|ms))+$') && duration(self) >= duration('1s')",message="checkpointInterval must be auto or a duration of at least 1s, such as 30m or 1h30m"
 	CheckpointInterval CheckpointInterval `json:"checkpointInterval"`
 
-	// Secret with the keys username, password and registry that the checkpoint agent pushes with.
-	// Unset: the agent's own default.
+	// Secret of this namespace with the keys username, password and registry that the checkpoint agent pushes
+	// with. Unset: the agent's own, which is Secret registry-credentials of namespace stateful-migration; to name
+	// that one here is the same as nothing. A Secret of any other namespace is refused.
 	// +optional
 	CheckpointRepoCredentialRef *corev1.SecretReference `json:"checkpointRepoCredentialRef,omitempty"`
 

@@ -29,7 +29,9 @@ const (
 // taken for absent.
 func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) (observed, error) {
 	o := observed{now: now, job: &request.Parent}
-	o.template, o.invalid = parseTemplate(o.job.Spec)
+	if o.template, o.invalid = parseTemplate(o.job.Spec); o.invalid == nil {
+		o.invalid = checkPushSecret(o.job)
+	}
 	jobs, err := webhook.Objects[batchv1.Job](request.Children, groupJobs)
 	if err != nil {
 		return o, err

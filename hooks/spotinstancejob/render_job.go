@@ -162,7 +162,7 @@ func renderBackup(o observed, b newBackup) checkpointBackup {
 			ResourceRef: resourceRef{"batch/v1", "Job", b.of.name, o.job.Namespace},
 			Registry: &backupRegistry{
 				URL: o.template.registry, Repository: o.template.repo,
-				SecretRef: o.job.Spec.CheckpointConfig.CheckpointRepoCredentialRef,
+				SecretRef: pushSecret(o.job),
 			},
 		},
 	}
