@@ -22,7 +22,7 @@ func (k poolKube) Secret(_ context.Context, namespace, name string) (*corev1.Sec
 	switch {
 	case k.is(apiServerIsDown):
 		return nil, apierrors.NewServiceUnavailable("the API server is starting")
-	case k.is(secretsAreGone) || name == "gcp-credentials":
+	case k.is(secretsAreGone):
 		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, name)
 	}
 	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: map[string][]byte{

@@ -45,6 +45,7 @@ const (
 	ReasonSecretUnreadable    = "SecretUnreadable"    // CredentialsValid, JoinDataValid: the API server did not give it
 	ReasonSecretNotShared     = "SecretNotShared"     // CredentialsValid: the other namespace does not allow this one
 	ReasonKeyMissing          = "KeyMissing"          // CredentialsValid: the Secret lacks a key
+	ReasonOwnIdentityDenied   = "OwnIdentityDenied"   // CredentialsValid: nobody names a key, and the operator's own identity may not buy here
 	ReasonCredentialsUnusable = "CredentialsUnusable" // CredentialsValid: no client can be made of them
 	ReasonJoinValueMalformed  = "JoinValueMalformed"  // JoinDataValid: a typo or a placeholder
 	ReasonJoinTokenExpired    = "JoinTokenExpired"    // JoinDataValid: cluster-info is not signed with it

@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -66,6 +67,12 @@ type SpotInstanceVMStatus struct {
 	// Since when no zone has had a spot VM for this pool. Only with SpotWithStandardFallback.
 	// +optional
 	SpotUnavailableSince *metav1.Time `json:"spotUnavailableSince,omitempty"`
+
+	// The Secret whose key has last worked for this pool; absent if that was the operator's own identity. When nobody names
+	// credentials any more, as after the last job that did is gone, VMs that are not needed are deleted with this key, as
+	// long as the Secret exists and is shared with this namespace. No VM is bought with it.
+	// +optional
+	CredentialsSecretRef *corev1.SecretReference `json:"credentialsSecretRef,omitempty"`
 
 	// VMs that GCE preempted, ever.
 	// +optional

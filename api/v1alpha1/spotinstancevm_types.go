@@ -34,7 +34,7 @@ type SpotInstanceVMSpec struct {
 
 	// Secret with the key credentials.json: a Google service account key. Unset: that of the jobs that use
 	// this pool, else the Secret gcp-credentials of this namespace, else the operator's own identity
-	// (Application Default Credentials). A Secret of another namespace must allow this one with the annotation
+	// (Application Default Credentials), if its flag --own-identity-namespaces names this namespace. A Secret of another namespace must allow this one with the annotation
 	// training.dcnlab.com/allow-namespaces.
 	// +optional
 	GCPCredentialsSecretRef *corev1.SecretReference `json:"gcpCredentialsSecretRef,omitempty"`
@@ -93,12 +93,12 @@ type SpotInstanceVMSpec struct {
 	// +optional
 	MaxRunDuration *metav1.Duration `json:"maxRunDuration,omitempty"`
 
-	// How long a VM may take from its creation until its Node is Ready with its GPUs. After that it is
+	// How long a VM may take from its creation until its Node is Ready with its GPUs: 2h at most. After that it is
 	// deleted and another one is tried.
 	// +kubebuilder:default="15m"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]+)?h|[0-9]{1,8}([.][0-9]+)?(m|s|ms))+$') && duration(self) >= duration('1s')",message="joinTimeout must be a duration of at least 1s, such as 15m"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}([.][0-9]+)?h|[0-9]{1,8}([.][0-9]+)?(m|s|ms))+$') && duration(self) >= duration('1s') && duration(self) <= duration('2h')",message="joinTimeout must be a duration from 1s to 2h, such as 15m"
 	// +optional
 	JoinTimeout *metav1.Duration `json:"joinTimeout,omitempty"`
 

@@ -525,6 +525,11 @@ func (in *SpotInstanceVMStatus) DeepCopyInto(out *SpotInstanceVMStatus) {
 		in, out := &in.SpotUnavailableSince, &out.SpotUnavailableSince
 		*out = (*in).DeepCopy()
 	}
+	if in.CredentialsSecretRef != nil {
+		in, out := &in.CredentialsSecretRef, &out.CredentialsSecretRef
+		*out = new(v1.SecretReference)
+		**out = **in
+	}
 	if in.Cost != nil {
 		in, out := &in.Cost, &out.Cost
 		*out = new(CostStatus)

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // config is what flags and environment say.
@@ -15,6 +18,7 @@ type config struct {
 	gceEndpoint string
 	prices      string
 	logLevel    slog.Level
+	trusted     []string // namespaces that may buy with the operator's own identity
 }
 
 // parseConfig reads flags; KUBECONFIG stands in for --kubeconfig.
@@ -25,6 +29,10 @@ func parseConfig(args []string, env func(string) string) (config, error) {
 	flags.StringVar(&c.kubeconfig, "kubeconfig", env("KUBECONFIG"), "kubeconfig file; empty: the ServiceAccount of this pod")
 	flags.StringVar(&c.gceEndpoint, "gce-endpoint", "", "URL of a Compute Engine stand-in, called without authentication; empty: Google")
 	flags.StringVar(&c.prices, "prices", "", "CSV `file` with what VMs cost: region, machine_type, on_demand_usd_h, spot_usd_h; it may come and change later")
+	flags.Func("own-identity-namespaces", "comma-separated `names` of the namespaces whose SpotInstanceVMs may buy VMs with the Google identity of the operator itself; empty: none", func(list string) (err error) {
+		c.trusted, err = parseNamespaces(list)
+		return err
+	})
 	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
 		return c, err
@@ -40,6 +48,22 @@ func (c config) validate() error {
 		return errors.New("--listen is empty: give host:port, such as :8080")
 	}
 	return validateEndpoint(c.gceEndpoint)
+}
+
+// parseNamespaces takes names only: a pattern would hand the operator's identity to namespaces that nobody has thought of.
+func parseNamespaces(list string) ([]string, error) {
+	if strings.TrimSpace(list) == "" {
+		return nil, nil
+	}
+	var names []string
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+			return nil, fmt.Errorf("%q is not the name of a namespace: write each namespace out, without patterns, such as team-a,team-b: %s", name, problems[0])
+		}
+		names = append(names, name)
+	}
+	return names, nil
 }
 
 func validateEndpoint(endpoint string) error {

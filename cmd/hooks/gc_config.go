@@ -13,7 +13,7 @@ const (
 	minGrace = 5 * time.Minute
 )
 
-// gcConfig is what flags and environment say of one run of gc.
+// gcConfig is what flags and environment say of one run of gc. It has no --own-identity-namespaces: to delete is not to buy.
 type gcConfig struct {
 	kubeconfig  string
 	gceEndpoint string

@@ -48,12 +48,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, listener net.Listene
 		Job: spotinstancejob.Hook{Now: time.Now, Prices: prices.Table},
 		VM: spotinstancevm.New(spotinstancevm.Config{
 			Cloud: newConnector(gce.Options{Endpoint: c.gceEndpoint}, registry), Kube: server, Now: time.Now, ClusterID: clusterID,
-			Prices: prices.Table,
+			Prices: prices.Table, OwnIdentityNamespaces: c.trusted,
 		}),
 		Log:      log,
 		Registry: registry,
 	})
-	log.Info("serving", "address", listener.Addr().String(), "clusterID", clusterID)
+	log.Info("serving", "address", listener.Addr().String(), "clusterID", clusterID, "ownIdentityNamespaces", c.trusted)
 	return webhook.Serve(ctx, listener, handler, drain)
 }
 

@@ -28,6 +28,9 @@ func specProblems(id identity, pool *v1alpha1.SpotInstanceVM, s settings) []prob
 	if pool.Spec.MaxReplicas != nil && s.minimum > s.maximum {
 		add("spec.minReplicas", "%d exceeds spec.maxReplicas %d: lower it or raise maxReplicas", s.minimum, s.maximum)
 	}
+	if wished := durationOr(pool.Spec.JoinTimeout, defaultJoinTimeout); wished > maxJoinTimeout {
+		add("spec.joinTimeout", "%s is more than 2h, and a VM that does not join costs money for so long: set it to 2h or less, such as 15m", wished)
+	}
 	if err := probe(id, s).Validate(); err != nil && len(problems) == 0 {
 		add(fieldOf(err.Error()), "%s", err)
 	}

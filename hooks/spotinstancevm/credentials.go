@@ -1,6 +1,7 @@
 package spotinstancevm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +27,9 @@ const (
 
 // account is a set of Google Cloud credentials.
 type account struct {
-	json   []byte // nil: Application Default Credentials
-	source string // for the user: "Secret ns/name"
+	json   []byte               // nil: Application Default Credentials
+	secret types.NamespacedName // that holds json
+	source string               // for the user: "Secret ns/name"
 }
 
 func (a account) hash() string { return v1alpha1.Hash(string(a.json)) }
@@ -73,7 +75,7 @@ func (r *secretReader) read(ctx context.Context, name types.NamespacedName) (*co
 	return secret, nil
 }
 
-// forget makes the next read go to the API server: what was read is of no use, and will be mended.
+// forget makes the next read go to the API server: what was read is of no use and will be fixed, or may be out of date.
 func (r *secretReader) forget(name types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -86,8 +88,8 @@ type claim struct {
 	field  string
 }
 
-// accountOf is the pool's account: that of its own reference, else of the jobs that use it if they agree, else of the
-// namespace's Secret, else the one that last worked for this pool, else the operator's.
+// accountOf is the account that may buy for the pool: that of its own reference, else of the jobs that use it if they agree,
+// else of the namespace's Secret, else the operator's own if its flag names the namespace.
 func (h *Hook) accountOf(ctx context.Context, pool *v1alpha1.SpotInstanceVM, jobs []batchv1.Job) (account, *problem) {
 	if named, ok := namedCredentials(pool, jobs); ok {
 		return h.accountFrom(ctx, pool.Namespace, named)
@@ -97,19 +99,26 @@ func (h *Hook) accountOf(ctx context.Context, pool *v1alpha1.SpotInstanceVM, job
 	if trouble == nil || trouble.reason != v1alpha1.ReasonSecretNotFound {
 		return found, trouble
 	}
-	if last, ok := h.memory.account(pool.UID); ok {
-		return last, nil
+	if slices.Contains(h.trusted, pool.Namespace) {
+		return operatorAccount, nil
 	}
-	return operatorAccount, nil
+	return account{}, ownIdentityDenied(pool.Namespace)
+}
+
+// ownIdentityDenied says both ways out: a key of the user's own, and the flag of whoever runs the operator.
+func ownIdentityDenied(namespace string) *problem {
+	return &problem{
+		condition: v1alpha1.ConditionCredentialsValid, reason: v1alpha1.ReasonOwnIdentityDenied,
+		message: fmt.Sprintf("no credentials: spec.gcpCredentialsSecretRef is unset, the SpotInstanceJobs that use this pool do not name one Secret, and Secret %[1]s/%[2]s does not exist: "+
+			"put a service account key into Secret %[2]s of this namespace under the key %[3]s, or name another Secret in spec.gcpCredentialsSecretRef; "+
+			"or ask whoever runs the operator to add %[1]s to --own-identity-namespaces, so that it buys VMs with its own Google identity",
+			namespace, credentialsSecret, credentialsKey),
+	}
 }
 
 func namedCredentials(pool *v1alpha1.SpotInstanceVM, jobs []batchv1.Job) (claim, bool) {
 	if ref := pool.Spec.GCPCredentialsSecretRef; ref != nil {
-		name := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
-		if name.Namespace == "" {
-			name.Namespace = pool.Namespace
-		}
-		return claim{secret: name, field: "spec.gcpCredentialsSecretRef"}, true
+		return claim{secret: secretOf(*ref, pool.Namespace), field: "spec.gcpCredentialsSecretRef"}, true
 	}
 	var agreed string
 	for _, job := range jobs {
@@ -124,6 +133,11 @@ func namedCredentials(pool *v1alpha1.SpotInstanceVM, jobs []batchv1.Job) (claim,
 	}
 	namespace, name, ok := strings.Cut(agreed, "/")
 	return claim{secret: types.NamespacedName{Namespace: namespace, Name: name}, field: "spec.gcpCredentialsSecretRef of the SpotInstanceJobs that use this pool"}, ok
+}
+
+// secretOf is the Secret that a reference of an object in this namespace names.
+func secretOf(ref corev1.SecretReference, namespace string) types.NamespacedName {
+	return types.NamespacedName{Namespace: cmp.Or(ref.Namespace, namespace), Name: ref.Name}
 }
 
 func (h *Hook) accountFrom(ctx context.Context, namespace string, named claim) (account, *problem) {
@@ -144,7 +158,7 @@ func (h *Hook) accountFrom(ctx context.Context, namespace string, named claim) (
 	if len(secret.Data[credentialsKey]) == 0 {
 		return invalid(v1alpha1.ReasonKeyMissing, "Secret %s has no key %s: put a service account key there", named.secret, credentialsKey)
 	}
-	return account{json: secret.Data[credentialsKey], source: "Secret " + named.secret.String()}, nil
+	return account{json: secret.Data[credentialsKey], secret: named.secret, source: "Secret " + named.secret.String()}, nil
 }
 
 // isShared tells whether a Secret may be used for a pool of this namespace.

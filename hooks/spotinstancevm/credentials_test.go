@@ -11,24 +11,33 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 )
 
+const ofNamespace = "default/gcp-credentials" // the Secret that a world has
+
 func TestCredentialsOrder(t *testing.T) {
 	ref := &corev1.SecretReference{Name: "of-pool"}
+	own := []string{"default"}
 	shared := map[string]string{v1alpha1.AnnotationAllowNamespaces: "other, default"}
 	for name, c := range map[string]struct {
 		secrets []string
 		ref     *corev1.SecretReference
 		jobs    []string // AnnotationCredentials of each
-		want    string
+		trusted []string // --own-identity-namespaces
+		want    []string
 	}{
-		"the pool's own":                   {secrets: []string{"default/of-pool", "default/of-job", "default/gcp-credentials"}, ref: ref, jobs: []string{"default/of-job"}, want: "default/of-pool"},
-		"of another namespace that shares": {secrets: []string{"infra/shared"}, ref: &corev1.SecretReference{Namespace: "infra", Name: "shared"}, want: "infra/shared"},
-		"the jobs'":                        {secrets: []string{"default/of-job", "default/gcp-credentials"}, jobs: []string{"default/of-job", "", "default/of-job"}, want: "default/of-job"},
-		"jobs that do not agree":           {secrets: []string{"default/of-job", "default/b", "default/gcp-credentials"}, jobs: []string{"default/of-job", "default/b"}, want: "default/gcp-credentials"},
-		"the namespace's":                  {secrets: []string{"default/gcp-credentials"}, want: "default/gcp-credentials"},
-		"the operator's":                   {want: ""},
+		"the pool's own":                   {secrets: []string{"default/of-pool", "default/of-job", "default/gcp-credentials"}, ref: ref, jobs: []string{"default/of-job"}, trusted: own, want: []string{"default/of-pool"}},
+		"of another namespace that shares": {secrets: []string{"infra/shared"}, ref: &corev1.SecretReference{Namespace: "infra", Name: "shared"}, want: []string{"infra/shared"}},
+		"the jobs'":                        {secrets: []string{"default/of-job", "default/gcp-credentials"}, jobs: []string{"default/of-job", "", "default/of-job"}, trusted: own, want: []string{"default/of-job"}},
+		"jobs that do not agree":           {secrets: []string{"default/of-job", "default/b", "default/gcp-credentials"}, jobs: []string{"default/of-job", "default/b"}, want: []string{"default/gcp-credentials"}},
+		"the namespace's":                  {secrets: []string{"default/gcp-credentials"}, trusted: own, want: []string{"default/gcp-credentials"}},
+		"the operator's":                   {trusted: own, want: []string{""}},
+		"the operator's, not allowed":      {trusted: []string{"other", "default-2"}},
+		"the operator's, not for all":      {trusted: []string{"*"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(p *v1alpha1.SpotInstanceVM) { p.Spec.GCPCredentialsSecretRef = c.ref })
+			delete(w.kube.secrets, ofNamespace)
+			w.trusted = c.trusted
+			w.restart()
 			for _, secret := range c.secrets {
 				w.kube.putSecret(secret, shared, map[string]string{"credentials.json": secret})
 			}
@@ -37,29 +46,9 @@ func TestCredentialsOrder(t *testing.T) {
 				w.jobs[i].Annotations = map[string]string{v1alpha1.AnnotationCredentials: named}
 			}
 			w.sync()
-			require.Equal(t, []string{c.want}, w.accounts)
+			require.Equal(t, c.want, w.accounts)
 		})
 	}
-}
-
-func TestLastWorkingCredentials(t *testing.T) {
-	w := newWorld(t)
-	w.kube.putSecret("default/of-job", nil, map[string]string{"credentials.json": "key of the job"})
-	w.demand(1)
-	w.jobs[0].Annotations = map[string]string{v1alpha1.AnnotationCredentials: "default/of-job"}
-	w.run(20 * time.Second)
-	w.accounts = nil
-	w.demand(0)
-	w.sync()
-	require.Equal(t, []string{"key of the job"}, w.accounts, "the jobs are gone, their VMs are not")
-
-	delete(w.kube.secrets, "default/of-job")
-	w.accounts = nil
-	w.pool.DeletionTimestamp = timestamp(w.clock.Now())
-	w.run(time.Minute)
-	require.Empty(t, w.gce.Instances())
-	require.Contains(t, w.accounts, "key of the job")
-	require.True(t, w.sync().Finalized)
 }
 
 func TestDeletedPoolWithoutCredentials(t *testing.T) {
@@ -85,9 +74,9 @@ func TestDeletedPoolWithoutCredentials(t *testing.T) {
 
 func TestSecretsAreReadOnceAMinute(t *testing.T) {
 	w := newWorld(t)
-	w.kube.putSecret("default/gcp-credentials", nil, map[string]string{"credentials.json": "old"})
+	w.kube.putSecret(ofNamespace, nil, map[string]string{"credentials.json": "old"})
 	w.sync()
-	w.kube.putSecret("default/gcp-credentials", nil, map[string]string{"credentials.json": "new"})
+	w.kube.putSecret(ofNamespace, nil, map[string]string{"credentials.json": "new"})
 	w.clock.Advance(59 * time.Second)
 	w.sync()
 	w.clock.Advance(2 * time.Second)

@@ -3,6 +3,8 @@ package spotinstancevm
 import (
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
@@ -43,6 +45,8 @@ type observed struct {
 	hopeless   bool          // the cloud cannot be asked with any credentials at hand, and will not be
 	counted    int32         // preemptions so far, as status has it
 	dry        time.Time     // since when no zone had spot VMs, as status has it; zero: they have
+
+	secretRef *corev1.SecretReference // whose key has last worked; nil: none, or the operator's own identity has
 
 	spent        *v1alpha1.CostStatus // as status has it; nil: nothing was reckoned yet
 	prices       *cost.Table          // nil: the user gave none

@@ -17,7 +17,7 @@ import (
 
 const writeTimeout = 4 * time.Second // of one operation
 
-// Config is what a Hook is made of. All fields but Prices and Together are needed.
+// Config is what a Hook is made of. All fields but Prices, OwnIdentityNamespaces and Together are needed.
 type Config struct {
 	Cloud     Connector
 	Kube      Kube
@@ -25,6 +25,8 @@ type Config struct {
 	ClusterID string // UID of Namespace kube-system: keeps apart the VMs of clusters that share a project
 	// Prices is what VMs cost; with an error, what they cost as far as is known. Nil: nobody knows.
 	Prices func() (*cost.Table, error)
+	// OwnIdentityNamespaces are those whose pools may buy with the operator's own Google identity.
+	OwnIdentityNamespaces []string
 	// Together makes those calls of one sync that need not wait for each other, and returns when all have. Nil makes
 	// them side by side; a simulation makes them in a row, so that the same sync is the same calls in the same order.
 	Together func(calls []func())
@@ -36,6 +38,7 @@ type Hook struct {
 	kube       Kube
 	now        func() time.Time
 	cluster    string
+	trusted    []string // namespaces that may buy with the operator's own identity
 	zones      *zoneReader
 	secrets    *secretReader
 	signatures *signatureReader
@@ -55,7 +58,7 @@ func New(c Config) *Hook {
 		c.Prices = func() (*cost.Table, error) { return nil, nil }
 	}
 	return &Hook{
-		cloud: c.Cloud, kube: c.Kube, now: c.Now, cluster: c.ClusterID,
+		cloud: c.Cloud, kube: c.Kube, now: c.Now, cluster: c.ClusterID, trusted: c.OwnIdentityNamespaces,
 		zones:      newZoneReader(c.Now, c.ClusterID),
 		secrets:    newSecretReader(c.Now, c.Kube),
 		signatures: newSignatureReader(c.Now, c.Kube),
@@ -103,8 +106,7 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	parsed.answer = h.memory.answer(uid)
-	o, a := h.observe(ctx, parsed)
-	d := decide(o)
+	o, a, d := h.resolve(ctx, parsed)
 	prove := sync.OnceValues(func() (*v1alpha1.SpotInstanceVM, error) { return h.prove(ctx, parsed) })
 	act := actor{hook: h, observed: o, access: a, specHash: specHash(parsed.pool.Spec), prove: prove}
 	outcomes := act.run(ctx, d.operations)

@@ -58,6 +58,10 @@ func TestInvalidPools(t *testing.T) {
 			edit:      func(s *spec) { s.Taints = []corev1.Taint{{Key: "gpu"}} },
 			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonInvalid, says: []string{"spec.taints[0].effect", "NoSchedule"},
 		},
+		"joinTimeout of before it had a limit": {
+			edit:      func(s *spec) { s.JoinTimeout = &metav1.Duration{Duration: 99999 * time.Hour} },
+			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonInvalid, says: []string{"spec.joinTimeout", "set it to 2h or less"},
+		},
 		"zone that GCE does not know": {
 			edit:      func(s *spec) { s.GCP.Zone = "us-central9-z" },
 			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonZoneUnknown, says: []string{"spec.gcp.zone", "us-central9-z"},

@@ -26,11 +26,12 @@ type fakeKube struct {
 	gets     int                             // of the pool
 	poolDown bool                            // it cannot be read
 	secrets  map[string]*corev1.Secret
-	signed   []string // token ids that cluster-info is signed with
-	noInfo   bool     // there is no cluster-info
-	down     bool     // Secrets cannot be read
-	guarded  bool     // a disruption budget holds all pods
-	watched  bool     // a node agent runs on each VM
+	asked    map[string]int // how often for each Secret
+	signed   []string       // token ids that cluster-info is signed with
+	noInfo   bool           // there is no cluster-info
+	down     bool           // Secrets cannot be read
+	guarded  bool           // a disruption budget holds all pods
+	watched  bool           // a node agent runs on each VM
 	nodes    map[string]*corev1.Node
 	pods     []corev1.Pod
 	evicted  []string
@@ -39,7 +40,8 @@ type fakeKube struct {
 }
 
 func newFakeKube() *fakeKube {
-	k := &fakeKube{secrets: map[string]*corev1.Secret{}, nodes: map[string]*corev1.Node{}, signed: []string{"abcdef"}}
+	k := &fakeKube{secrets: map[string]*corev1.Secret{}, asked: map[string]int{}, nodes: map[string]*corev1.Node{}, signed: []string{"abcdef"}}
+	k.putSecret("default/gcp-credentials", nil, map[string]string{"credentials.json": "key of the namespace"})
 	k.putSecret("default/kubeadm-join-token", nil, map[string]string{"token": token})
 	return k
 }
@@ -68,6 +70,7 @@ func split(key string) (string, string) {
 func (k *fakeKube) Secret(_ context.Context, namespace, name string) (*corev1.Secret, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.asked[namespace+"/"+name]++
 	if k.down {
 		return nil, apierrors.NewServiceUnavailable("the API server is starting")
 	}

@@ -89,6 +89,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		counted:    r.pool.Status.Preemptions,
 		dry:        timeOf(r.pool.Status.SpotUnavailableSince),
 		spent:      r.pool.Status.Cost,
+		secretRef:  r.pool.Status.CredentialsSecretRef,
 	}
 	var unusable error
 	if o.prices, unusable = h.prices(); unusable != nil {

@@ -35,7 +35,9 @@ func (h *Hook) readLast(ctx context.Context, r request, o *observed, a *access) 
 	return nil, first
 }
 
-// lastAccounts are the credentials to try in turn, and what is wrong with the pool's own.
+// lastAccounts are the credentials to try in turn, and what is wrong with the pool's own. The operator's own identity is one of
+// them in every namespace: it bought while its flag named this one, and to delete is not to buy. Whatever the account, only VMs
+// with the labels of this cluster and of this pool's UID are deleted.
 func (h *Hook) lastAccounts(ctx context.Context, r request) ([]account, *problem) {
 	var candidates []account
 	own, trouble := h.accountOf(ctx, r.pool, r.jobs)
@@ -43,6 +45,9 @@ func (h *Hook) lastAccounts(ctx context.Context, r request) ([]account, *problem
 		candidates = withAccount(candidates, own)
 	}
 	if last, ok := h.memory.account(r.pool.UID); ok {
+		candidates = withAccount(candidates, last)
+	}
+	if last, ok := h.accountOfStatus(ctx, r.pool); ok {
 		candidates = withAccount(candidates, last)
 	}
 	return withAccount(candidates, operatorAccount), trouble

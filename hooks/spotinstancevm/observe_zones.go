@@ -1,6 +1,7 @@
 package spotinstancevm
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -17,13 +18,16 @@ func (h *Hook) readCloud(ctx context.Context, r request, o *observed, a *access)
 	if r.finalizing {
 		return h.readLast(ctx, r, o, a)
 	}
-	var trouble *problem
-	if a.account, trouble = h.accountOf(ctx, r.pool, r.jobs); trouble != nil {
+	found, trouble := h.accountFor(ctx, r)
+	if found == nil {
 		return nil, trouble
 	}
-	if a.cloud, trouble = h.connect(ctx, o.id.project, a.account); trouble != nil {
-		return nil, trouble
+	a.account = *found
+	cloud, unusable := h.connect(ctx, o.id.project, a.account)
+	if unusable != nil {
+		return nil, cmp.Or(trouble, unusable)
 	}
+	a.cloud = cloud
 	var listings map[string]listing
 	before := *o
 	reads := []func(){func() { listings = h.readZones(ctx, r, o, *a, operationsFrom(before, r.pool.Status, due)) }}
@@ -33,8 +37,9 @@ func (h *Hook) readCloud(ctx context.Context, r request, o *observed, a *access)
 	h.together(reads)
 	if len(listings) > 0 {
 		h.memory.worked(r.pool.UID, a.account)
+		o.secretRef = a.account.secretRef()
 	}
-	return listings, refusedReads(o.zones, a.account)
+	return listings, cmp.Or(trouble, refusedReads(o.zones, a.account))
 }
 
 func (h *Hook) connect(ctx context.Context, project string, a account) (gce.Cloud, *problem) {

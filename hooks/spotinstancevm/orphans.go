@@ -20,8 +20,8 @@ type Holdings struct {
 	cloud     gce.Cloud
 }
 
-// Holdings reads a project with the first credentials that may: those of the pools there, then the operator's own. It is
-// complete or an error.
+// Holdings reads a project with the first credentials that may: those of the pools there, then the operator's own, whatever the
+// namespaces that may buy with it. It is complete or an error.
 func (h *Hook) Holdings(ctx context.Context, project string, pools []v1alpha1.SpotInstanceVM) (Holdings, error) {
 	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
@@ -51,6 +51,9 @@ func (h *Hook) accountsOf(ctx context.Context, project string, pools []v1alpha1.
 		own, trouble := h.accountOf(ctx, &pool, nil)
 		if trouble == nil {
 			candidates = withAccount(candidates, own)
+		}
+		if last, ok := h.accountOfStatus(ctx, &pool); ok {
+			candidates = withAccount(candidates, last)
 		}
 		first = cmp.Or(first, trouble)
 	}

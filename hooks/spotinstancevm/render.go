@@ -24,6 +24,7 @@ func statusOf(pool *v1alpha1.SpotInstanceVM, o observed, d decision) v1alpha1.Sp
 		Preemptions:        d.preemptions,
 		ObservedGeneration: o.generation,
 
+		CredentialsSecretRef: o.secretRef,
 		SpotUnavailableSince: stamp(d.dry),
 		Cost:                 d.spent,
 	}

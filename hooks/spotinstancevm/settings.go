@@ -51,6 +51,9 @@ const (
 	defaultFallbackAfter  = 10 * time.Minute
 )
 
+// maxJoinTimeout is the schema's limit, once more. VMs of an object that was stored before with more are given up after it.
+const maxJoinTimeout = 2 * time.Hour
+
 func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
 	s := settings{
 		minimum:        intOr(spec.MinReplicas, 0),
@@ -64,7 +67,7 @@ func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
 		fallback:       spec.ProvisioningModel == v1alpha1.ProvisioningSpotWithStandardFallback,
 		fallbackAfter:  durationOr(spec.FallbackAfter, defaultFallbackAfter),
 		maxRunDuration: durationOr(spec.MaxRunDuration, defaultMaxRunDuration),
-		joinTimeout:    durationOr(spec.JoinTimeout, defaultJoinTimeout),
+		joinTimeout:    min(durationOr(spec.JoinTimeout, defaultJoinTimeout), maxJoinTimeout),
 		idleTimeout:    durationOr(spec.IdleTimeout, defaultIdleTimeout),
 		notice:         durationOr(spec.PreemptionNotice, gce.PreemptionNotice),
 		startupScript:  spec.StartupScript,

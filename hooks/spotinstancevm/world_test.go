@@ -53,6 +53,7 @@ type world struct {
 	accounts []string      // credentials used, in order
 	boot     time.Duration // from RUNNING to a Ready Node; negative: never
 	prices   func() (*cost.Table, error)
+	trusted  []string // namespaces that may buy with the operator's own identity; for a server that starts
 }
 
 func newWorld(t testing.TB, edit ...func(*v1alpha1.SpotInstanceVM)) *world {
@@ -76,7 +77,7 @@ func (w *world) restart() { w.handler = w.server() }
 func (w *world) server() http.Handler {
 	w.hook = spotinstancevm.New(spotinstancevm.Config{
 		Cloud: connector{w.gce, &w.mu, &w.accounts}, Kube: w.kube, Now: w.clock.Now, ClusterID: "11111111-2222-3333-4444-555555555555",
-		Prices: w.prices,
+		Prices: w.prices, OwnIdentityNamespaces: w.trusted,
 	})
 	log := slog.New(slog.DiscardHandler)
 	mux := http.NewServeMux()

@@ -12,8 +12,9 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
-// The join data that pools find by default.
+// The Secrets that pools find by default, and the token in that of the join data.
 const (
+	keySecret  = "gcp-credentials"
 	joinSecret = "kubeadm-join-token"
 	tokenID    = "abcdef"
 )
@@ -37,12 +38,17 @@ func newUsers(w *World) *users {
 	return u
 }
 
-// bootstrap makes what a cluster has before the first pool: join data, and a signature of its token.
+// bootstrap makes what a cluster has before the first pool: a key for Google, join data, and a signature of its token.
 func (u *users) bootstrap() {
 	u.create(&corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-public", Name: "cluster-info"},
 		Data:       map[string]string{"jws-kubeconfig-" + tokenID: "signed"},
+	})
+	u.create(&corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: keySecret},
+		Data:       map[string][]byte{"credentials.json": []byte("{}")},
 	})
 	u.createSecret()
 }
