@@ -4,6 +4,7 @@ package manifests_test
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -239,19 +240,44 @@ func TestGCRunsAsTheOperatorAndOneAtATime(t *testing.T) {
 	assert.Greater(t, *job.ActiveDeadlineSeconds, int64(8*60), "a run ends itself after gcTimeout, and then tells what it did")
 }
 
-func TestPeopleSeeAndEditBothKinds(t *testing.T) {
+func TestPeopleSeeBothKindsAndEditJobs(t *testing.T) {
 	all := load(t)
-	for role, want := range map[string]struct{ aggregate, verb string }{
-		"spot-instance-training-view": {"rbac.authorization.k8s.io/aggregate-to-view", "list"},
-		"spot-instance-training-edit": {"rbac.authorization.k8s.io/aggregate-to-edit", "create"},
+	for role, want := range map[string]struct {
+		labels    map[string]string
+		resources []string
+		verb      string
+	}{
+		"spot-instance-training-view":        {map[string]string{"rbac.authorization.k8s.io/aggregate-to-view": "true"}, []string{"spotinstancejobs", "spotinstancevms"}, "list"},
+		"spot-instance-training-edit":        {map[string]string{"rbac.authorization.k8s.io/aggregate-to-edit": "true"}, []string{"spotinstancejobs"}, "create"},
+		"spot-instance-training-pool-editor": {nil, []string{"spotinstancevms"}, "create"},
 	} {
 		clusterRole := all.clusterRoles[role]
-		assert.Equal(t, map[string]string{want.aggregate: "true"}, clusterRole.Labels, role)
+		assert.Equal(t, want.labels, clusterRole.Labels, role)
 		require.NotEmpty(t, clusterRole.Rules, role)
-		assert.ElementsMatch(t, []string{"spotinstancejobs", "spotinstancevms"}, clusterRole.Rules[0].Resources, role)
+		assert.ElementsMatch(t, want.resources, clusterRole.Rules[0].Resources, role)
 		assert.Contains(t, clusterRole.Rules[0].Verbs, want.verb, role)
 	}
-	assert.Len(t, all.clusterRoles, 4)
+	assert.Len(t, all.clusterRoles, 5)
+}
+
+// Pools spend money and join machines to the cluster: no role that people have for other reasons may write them.
+func TestPoolsAreWrittenWithNoBuiltInRole(t *testing.T) {
+	for role, clusterRole := range load(t).clusterRoles {
+		aggregated := slices.ContainsFunc(slices.Collect(maps.Keys(clusterRole.Labels)), func(label string) bool {
+			return strings.HasPrefix(label, "rbac.authorization.k8s.io/aggregate-to-")
+		})
+		for _, rule := range clusterRole.Rules {
+			onPools := slices.ContainsFunc(rule.Resources, func(resource string) bool { return strings.HasPrefix(resource, "spotinstancevms") })
+			if aggregated && onPools {
+				assert.Subset(t, []string{"get", "list", "watch"}, rule.Verbs, role)
+			}
+		}
+	}
+}
+
+// Whoever runs the operator finds the flag in the manifest, and it lets nobody in.
+func TestOwnIdentityBuysForNobodyByDefault(t *testing.T) {
+	assert.Contains(t, load(t).deployment.Spec.Template.Spec.Containers[0].Args, "--own-identity-namespaces=")
 }
 
 func TestNoRuleHasAWildcard(t *testing.T) {
