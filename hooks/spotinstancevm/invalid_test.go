@@ -210,3 +210,16 @@ func TestRefusalIsTriedAgainAndForgotten(t *testing.T) {
 	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
 	require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionCredentialsValid).Status)
 }
+
+// A pool that was stored before joinTimeout had a limit does not pay for a VM that never joins until its run limit.
+func TestVMIsGivenUpAfterTwoHoursWhateverJoinTimeoutSays(t *testing.T) {
+	w := newWorld(t, fixed(1))
+	w.boot = -1
+	w.run(20 * time.Second)
+	require.Equal(t, []string{w.vm(0)}, w.vmNames())
+	w.pool.Spec.JoinTimeout = &metav1.Duration{Duration: 99999 * time.Hour}
+	w.run(110 * time.Minute)
+	require.Equal(t, []string{w.vm(0)}, w.vmNames())
+	w.run(15 * time.Minute)
+	require.Empty(t, w.vmNames(), "it is gone, and none follows while the spec is invalid")
+}
