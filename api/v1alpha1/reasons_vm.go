@@ -59,6 +59,7 @@ const (
 	ReasonNotConnected    = "NotConnected"    // ZonesReachable, Unknown: see CredentialsValid and SpecValid
 	ReasonAvailable       = "Available"       // CapacityAvailable, True
 	ReasonZonesExhausted  = "ZonesExhausted"  // CapacityAvailable: each zone failed moments ago; see status.zones
+	ReasonNoAnswer        = "NoAnswer"        // CapacityAvailable: GCE has not said what became of an insert
 	ReasonJoining         = "Joining"         // VMsJoining, True
 	ReasonStartsFail      = "StartsFail"      // VMsJoining
 	ReasonGPUsMissing     = "GPUsMissing"     // VMsJoining: Nodes are Ready without GPUs
@@ -71,7 +72,8 @@ const (
 )
 
 // Reasons in status.provisionedInstances: why a VM is leaving or gone. Besides these it can be the kind of the failure
-// that its insert ended with: Stockout, Unsupported, Quota, Invalid, NotFound, Forbidden or Unavailable.
+// that its insert ended with: Stockout, Unsupported, Quota, Invalid, NotFound, Forbidden, RateLimited or Unavailable. A VM
+// that is Planned and Unavailable was asked for, and GCE has not said what became of that.
 const (
 	VMPreempted    = "Preempted"    // GCE took it back
 	VMStopped      = "Stopped"      // somebody stopped or deleted it, or its run limit passed

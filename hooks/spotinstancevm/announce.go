@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
 
 const (
@@ -54,8 +55,8 @@ func eventsOf(o observed, d decision) []corev1.Event {
 		switch {
 		case m.reason == v1alpha1.VMPreempted:
 			events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventVMPreempted, Message: fmt.Sprintf("VM %s in %s was preempted", m.name, m.zone)})
-		case isRefusal(m.reason):
-			events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventVMRefused, Message: fmt.Sprintf("GCE refused VM %s in %s: %s; see the conditions", m.name, m.zone, m.reason)})
+		case m.state == v1alpha1.InstanceGone && (isRefusal(m.reason) || m.reason == string(gce.Unsupported)):
+			events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventVMRefused, Message: fmt.Sprintf("GCE refused VM %s in %s (%s): %s; see the conditions", m.name, m.zone, m.reason, wordsOf(m))})
 		case m.reason == v1alpha1.VMJoinTimeout:
 			events = append(events, corev1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventVMStartFailed, Message: fmt.Sprintf("VM %s in %s did not become a Ready Node within joinTimeout and is deleted", m.name, m.zone)})
 		}

@@ -72,6 +72,7 @@ func ordinalWord(n int) string {
 
 // wordsOfFields tell fields apart in messages, the more telling words first.
 var wordsOfFields = []struct{ word, field string }{
+	{"gcp.resourcelocations", "spec.gcp.zones"},
 	{"machinetype", "spec.gcp.machineType"},
 	{"machine type", "spec.gcp.machineType"},
 	{"disktype", "spec.gcp.diskType"},

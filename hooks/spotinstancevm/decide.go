@@ -69,6 +69,7 @@ func decide(o observed) decision {
 		}
 		d.machines = append(d.machines, m)
 	}
+	attribute(o, d.machines)
 	d.starts = startsOf(o, d.machines)
 	d.refusal = d.starts.refusal()
 	d.zones = zonesNow(o, d.machines)

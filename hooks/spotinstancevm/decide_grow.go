@@ -8,11 +8,12 @@ import (
 )
 
 // cancel drops the plans that must not be carried out any more. Nothing was sent for them, or if the sender was killed,
-// the VM shows up in a list and is taken in.
+// the VM shows up in a list and is taken in. An unanswered insert to a zone that is blocked meanwhile is given up in its time.
 func cancel(o observed, d *decision) {
 	for i := range d.machines {
 		m := &d.machines[i]
-		if m.state == v1alpha1.InstancePlanned && m.presence == absent && (!m.idleSince.IsZero() || len(o.problems) > 0 || !isAskable(o, d.zones, *m)) {
+		isClosed := !isAskable(o, d.zones, *m) && !m.isUnanswered()
+		if m.state == v1alpha1.InstancePlanned && m.presence == absent && (!m.idleSince.IsZero() || len(o.problems) > 0 || isClosed) {
 			m.state, m.since, m.reason = v1alpha1.InstanceGone, o.now, v1alpha1.VMNotNeeded
 		}
 	}

@@ -29,7 +29,7 @@ func operationsFor(o observed, d decision) []operation {
 func insertOf(o observed, m machine) (operation, bool) {
 	op := m.order(insertVM)
 	op.model, op.requestID = m.model(o), m.requestID
-	return op, isPlanned(m) && m.isWritten() && m.presence == absent && !o.finalizing
+	return op, isPlanned(m) && m.isWritten() && m.presence == absent && !o.finalizing && !m.isLeftToShow(o.now)
 }
 
 // forgetOf deletes the Node of a VM that is gone, which frees its pods.

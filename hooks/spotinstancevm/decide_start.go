@@ -59,13 +59,14 @@ func (m machine) begun() time.Time {
 	return m.seen.created
 }
 
-// isFailedStart tells whether a VM was bought, or refused, for nothing. Want of capacity is the zone's affair.
+// isFailedStart tells whether a VM was bought for nothing, or refused in a way that no other zone helps against. What is one
+// zone's affair is no failed start: a want of capacity, a no of that zone alone, an insert that GCE failed.
 func isFailedStart(m machine) bool {
 	if m.joined || !(isEnding(m.state) || m.state == v1alpha1.InstanceDeleting) {
 		return false
 	}
 	switch m.reason {
-	case v1alpha1.VMJoinTimeout, v1alpha1.VMLost, v1alpha1.VMPreempted, string(gce.Unavailable), string(gce.RateLimited):
+	case v1alpha1.VMJoinTimeout, v1alpha1.VMLost, v1alpha1.VMPreempted:
 		return true
 	}
 	return isRefusal(m.reason)

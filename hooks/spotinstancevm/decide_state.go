@@ -125,7 +125,11 @@ func unseenState(o observed, m machine) (v1alpha1.InstanceState, string) {
 		return v1alpha1.InstanceDeleting, v1alpha1.VMPoolDeleted
 	case m.state == v1alpha1.InstanceDeleting && never && fresh:
 		return m.state, m.reason
-	case m.state == v1alpha1.InstancePlanned, m.state == v1alpha1.InstanceCreating && fresh:
+	case m.isGivenUp(o.now):
+		return v1alpha1.InstanceGone, m.reason
+	case m.state == v1alpha1.InstancePlanned:
+		return m.state, m.reason
+	case m.state == v1alpha1.InstanceCreating && fresh:
 		return m.state, ""
 	case never && m.state != v1alpha1.InstanceCreating:
 		return v1alpha1.InstanceGone, m.endReason(v1alpha1.VMNotNeeded)

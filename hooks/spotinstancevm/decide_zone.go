@@ -13,6 +13,7 @@ import (
 // How long a zone is not asked again after a definitive failure there.
 const (
 	blockStockout    = 3 * time.Minute // also a VM lost before it was Ready
+	blockUnavailable = 3 * time.Minute // an insert that failed without a meaning for the spec, or that nothing came of
 	blockQuota       = 5 * time.Minute // all zones of the region, or of the project
 	blockUnsupported = time.Hour
 )
@@ -20,8 +21,8 @@ const (
 // rememberLoss is how long a zone that lost a VM, or had none, comes after the others.
 const rememberLoss = time.Hour
 
-// quotaAllRegions is the quota that all regions share.
-const quotaAllRegions = "GPUS_ALL_REGIONS"
+// quotaAllRegions is in the names of the quotas that all regions share: of GPUs, and of CPUs.
+const quotaAllRegions = "ALL_REGIONS"
 
 // zonesNow are the zones of the spec, as healthy as status remembers them and as the VMs that failed there say. A block
 // counts from the failure, so that seeing it again does not prolong it.
@@ -46,6 +47,9 @@ func zonesNow(o observed, machines []machine) []zone {
 // hear notes what became of a VM, if it says something of the zone.
 func (z *zone) hear(o observed, m machine) {
 	z.doubtful = z.doubtful || m.zone == z.name && m.state == v1alpha1.InstanceNotReady && m.model(o) == gce.ModelSpot
+	if m.zone == z.name && m.isUnanswered() {
+		z.await(o, m)
+	}
 	if !isEnding(m.state) {
 		return
 	}
@@ -61,13 +65,29 @@ func (z *zone) hear(o observed, m machine) {
 	case isStandIn(o, m):
 		z.standardUntil = later(z.standardUntil, b.until)
 	case b.until.After(z.until):
+		if b.message == "" && b.reason == z.reason {
+			b.message = z.message
+		}
 		z.block = b
+	}
+}
+
+// await notes that GCE has not said what became of an insert, and keeps its words: nobody else remembers them. Other zones are
+// preferred meanwhile.
+func (z *zone) await(o observed, m machine) {
+	z.awaited, z.doubtful = true, true
+	if m.doubt != nil && !o.now.Before(z.until) {
+		z.block = block{reason: m.reason, message: m.doubt.Message}
 	}
 }
 
 // forget drops what is over.
 func (z *zone) forget(now time.Time) {
-	if !now.Before(z.until) {
+	switch {
+	case now.Before(z.until):
+	case z.awaited && z.reason == string(gce.Unavailable):
+		z.until = time.Time{}
+	default:
 		z.block = block{}
 	}
 	if !now.Before(z.standardUntil) {
@@ -103,13 +123,20 @@ func blockOf(m machine, zone string) (block, bool) {
 		b.until, b.message = m.since.Add(blockQuota), quotaText(m)
 		here = regionOf(m.zone) == regionOf(zone) || strings.Contains(strings.ToUpper(quotaMetric(m)), quotaAllRegions)
 	case string(gce.Unsupported):
-		b.until = m.since.Add(blockUnsupported)
+		b.until, b.message = m.since.Add(blockUnsupported), wordsOf(m)
+	case string(gce.Unavailable), string(gce.RateLimited):
+		b.until, b.message = m.since.Add(blockUnavailable), wordsOf(m)
 	case string(gce.Stockout), v1alpha1.VMPreempted, v1alpha1.VMLost:
 		b.until = m.since.Add(blockStockout)
 	default:
 		here = false
 	}
 	return b, here
+}
+
+// isOwnNo tells whether a zone is blocked for what may concern nobody but itself, and may be for long.
+func isOwnNo(reason string) bool {
+	return reason == string(gce.Unsupported) || reason == string(gce.Unavailable) || reason == string(gce.RateLimited)
 }
 
 func quotaMetric(m machine) string {
@@ -127,9 +154,15 @@ func quotaText(m machine) string {
 		return fmt.Sprintf("quota %s with its limit of %s is used up", metric, m.insert.Error.QuotaLimit)
 	case metric != "":
 		return "quota " + metric + " is used up"
-	case m.insert != nil && m.insert.Error != nil:
-		return m.insert.Error.Message
 	default:
+		return wordsOf(m)
+	}
+}
+
+// wordsOf is what GCE said of an insert that failed, if it is at hand.
+func wordsOf(m machine) string {
+	if m.insert == nil || m.insert.Error == nil {
 		return ""
 	}
+	return m.insert.Error.Message
 }

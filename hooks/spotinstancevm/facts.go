@@ -78,6 +78,7 @@ type machine struct {
 	gpus      int64          // that its Node must show
 	runsUntil time.Time      // GCE deletes it then; zero: never
 	insert    *gce.Operation // its insert; nil: not listed
+	doubt     *gce.Error     // of a plan: the newest answer to its insert, which leaves the outcome open; nil: none in this sync
 	removal   *gce.Operation // the newest delete of it; nil: not listed
 	preempted bool           // GCE's own operation says so
 	stopped   bool           // somebody's stop or delete, or GCE's end of its run, is listed
@@ -138,6 +139,7 @@ type zone struct {
 	lastLoss      time.Time // GCE had no place there for a VM, or none any more; zero: not lately
 	doubtful      bool      // the Node of a spot VM there is not Ready: the kubelet is faster than GCE's list
 	hinted        bool      // GCE has told, with a refusal elsewhere, that it has VMs there
+	awaited       bool      // what became of an insert there is not known
 }
 
 // block keeps VMs from being asked of a zone.

@@ -26,7 +26,12 @@ func settle(o observed, d decision, outcomes []outcome) decision {
 			continue
 		}
 		again = m.settle(o.now, done) || again
-		if refused := done.refused(); refused != nil {
+	}
+	attribute(o, d.machines)
+	for _, done := range outcomes {
+		m, refused := byName[done.vm], done.refused()
+		isZones := done.verb == insertVM && m != nil && m.reason == string(gce.Unsupported)
+		if m != nil && refused != nil && !isZones {
 			d.refusal = &refusal{kind: refused.Kind, err: refused}
 		}
 	}
@@ -43,7 +48,7 @@ func settle(o observed, d decision, outcomes []outcome) decision {
 	return d
 }
 
-// refused is GCE's no to an insert or a delete that will be no again until somebody mends something; else nil.
+// refused is GCE's no to an insert or a delete that will be no again until somebody fixes something; else nil.
 func (done outcome) refused() *gce.Error {
 	var refused *gce.Error
 	isOurs := done.verb == insertVM || done.verb == deleteVM
@@ -55,8 +60,8 @@ func (done outcome) refused() *gce.Error {
 
 // isTrouble tells whether the other side is in trouble, which haste would prolong.
 func isTrouble(failed outcome) bool {
-	kind := gce.KindOf(failed.err)
-	return kind == gce.Unavailable || kind == gce.RateLimited
+	answer, answered := errors.AsType[*gce.Error](failed.err)
+	return !answered || !answer.IsFinal()
 }
 
 func isUnproven(failed outcome) bool { return errors.Is(failed.err, errUnproven) }
@@ -65,19 +70,8 @@ func isUnproven(failed outcome) bool { return errors.Is(failed.err, errUnproven)
 func (m *machine) settle(now time.Time, done outcome) bool {
 	kind := gce.KindOf(done.err)
 	switch {
-	case done.verb == insertVM && kind == "":
-		m.become(v1alpha1.InstanceCreating, now, "")
-		m.operation = done.begun.Name
-		if m.seen.instanceID == "" {
-			m.seen.instanceID = done.begun.TargetID
-		}
-		return false
-	case done.verb == insertVM && kind != gce.Unavailable && kind != gce.RateLimited:
-		m.become(v1alpha1.InstanceGone, now, failureReason(kind))
-		if refused, ok := errors.AsType[*gce.Error](done.err); ok {
-			m.insert = &gce.Operation{Done: true, Error: refused}
-		}
-		return true
+	case done.verb == insertVM:
+		return m.settleInsert(now, done)
 	case done.verb == deleteVM && kind == "":
 		m.operation = done.begun.Name
 		return false
@@ -94,6 +88,30 @@ func (m *machine) settle(now time.Time, done outcome) bool {
 	default:
 		return false
 	}
+}
+
+// settleInsert notes how an insert went. Of one whose outcome is unknown it notes that, and since when: GCE may have taken it.
+func (m *machine) settleInsert(now time.Time, done outcome) (again bool) {
+	kind := gce.KindOf(done.err)
+	failed, _ := errors.AsType[*gce.Error](done.err)
+	switch {
+	case kind == "":
+		m.become(v1alpha1.InstanceCreating, now, "")
+		m.operation = done.begun.Name
+		if m.seen.instanceID == "" {
+			m.seen.instanceID = done.begun.TargetID
+		}
+	case failed != nil && failed.IsFinal():
+		m.become(v1alpha1.InstanceGone, now, failureReason(kind))
+		m.insert = &gce.Operation{Done: true, Error: failed}
+		return true
+	case kind == gce.Unavailable && failed != nil:
+		m.doubt = failed
+		if !m.isUnanswered() {
+			m.become(m.state, now, string(kind))
+		}
+	}
+	return false
 }
 
 func (m *machine) become(state v1alpha1.InstanceState, now time.Time, reason string) {

@@ -89,6 +89,8 @@ func (e evidence) kindByCode() Kind {
 		return Unsupported // this zone never has it
 	case plain(e.code) == "unsupportedoperation" && strings.Contains(e.message, "preempt"):
 		return Preempted
+	case plain(e.code) == "unsupportedoperation" && strings.Contains(e.message, "sufficient capacity"):
+		return Stockout
 	case e.insert && kind == NotFound && strings.Contains(e.message, "/instances/"):
 		return Stockout // the VM vanished while it was being created: there was no place for it
 	case known:

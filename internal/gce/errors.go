@@ -3,6 +3,7 @@ package gce
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -52,6 +53,19 @@ func Refused(call string, err error) *Error {
 // Error is one line for the user: no secrets, no bodies.
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s (%s): %s", e.Call, e.Kind, e.Code, e.Message)
+}
+
+// IsFinal tells whether a call that failed so has surely had no effect, now or later, and will not have any if it is only
+// repeated. GCE says so with each meaning that it names, and with each 4xx besides a time-out.
+func (e *Error) IsFinal() bool {
+	switch e.Kind {
+	case RateLimited:
+		return false // no effect, but it may be repeated
+	case Unavailable:
+		return e.HTTPStatus/100 == 4 && e.HTTPStatus != http.StatusRequestTimeout
+	default:
+		return true
+	}
 }
 
 // Unwrap returns the transport's or client's error.

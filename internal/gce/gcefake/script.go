@@ -126,7 +126,7 @@ func (f *Fake) behaviour(c Call) Behaviour {
 		if c.Method == ListAllInstances && s.pattern.Zone != "" {
 			return Behaviour{partial: true, lostZone: s.pattern.Zone}
 		}
-		return s.behaviour
+		return s.behaviour.in(c.Zone)
 	}
 	return Behaviour{}
 }

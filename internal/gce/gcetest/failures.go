@@ -1,6 +1,7 @@
 package gcetest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -62,6 +63,34 @@ var failures = map[string]func(*world){
 		_, err := w.cloud.Insert(w.Context(), w.spec("vm-1", zoneA), request())
 		w.requireKind(gce.Stockout, err)
 		assert.Empty(w, w.fake.Instances())
+	},
+	"a refusal of one zone": func(w *world) {
+		for i, refusal := range gcefake.Refusals() {
+			name := fmt.Sprintf("vm-%d", i)
+			cancel := w.fake.When(gcefake.Call{Method: gcefake.Insert, Zone: zoneA}, gcefake.Refuses(refusal))
+			_, err := w.cloud.Insert(w.Context(), w.spec(name, zoneA), request())
+			if refusal.IsLate() {
+				require.NoError(w, err, refusal)
+				w.clock.Advance(toStockout)
+				err = w.operation("insert", name).Error
+			}
+			e := w.failure(refusal.Kind(), err)
+			assert.NotContains(w, e.Message, "{", refusal)
+			_, exists := w.instance(name, zoneA)
+			assert.False(w, exists, refusal)
+			w.insert(name, zoneB)
+			cancel()
+		}
+	},
+	"a 5xx leaves open what became of a call, and a 4xx does not": func(w *world) {
+		for refusal, isFinal := range map[gcefake.Refusal]bool{
+			gcefake.NotReady: true, gcefake.NoMachineType: true, gcefake.LocationForbidden: true,
+			gcefake.LocationUnavailable: false, gcefake.BackendError: false, gcefake.InternalError: false,
+		} {
+			w.fake.Once(gcefake.Call{Method: gcefake.Insert}, gcefake.Refuses(refusal))
+			_, err := w.cloud.Insert(w.Context(), w.spec("vm-1", zoneA), request())
+			assert.Equal(w, isFinal, w.failure(refusal.Kind(), err).IsFinal(), refusal)
+		}
 	},
 	"a zone that does not exist": func(w *world) {
 		_, err := w.cloud.Insert(w.Context(), w.spec("vm-1", "mars-north1-a"), request())

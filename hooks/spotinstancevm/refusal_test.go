@@ -1,0 +1,195 @@
+package spotinstancevm_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
+)
+
+// refuse lets a zone refuse all inserts, and returns how to end that.
+func (w *world) refuse(zone string, refusal gcefake.Refusal) (relent func()) {
+	return w.gce.When(gcefake.Call{Method: gcefake.Insert, Zone: zone}, gcefake.Refuses(refusal))
+}
+
+// readyIn is how long it takes until so many VMs are Ready.
+func (w *world) readyIn(vms int32) time.Duration {
+	w.Helper()
+	begun := w.clock.Now()
+	for w.pool.Status.ReadyReplicas < vms {
+		require.Less(w, w.clock.Now().Sub(begun), 2*time.Hour, "they never come")
+		w.run(time.Second)
+	}
+	return w.clock.Now().Sub(begun)
+}
+
+// Whatever a zone says no with, the VMs come from the next. A VM is Ready 7 s after its insert here.
+func TestZoneThatRefusesForEver(t *testing.T) {
+	for _, refusal := range gcefake.Refusals() {
+		t.Run(string(refusal), func(t *testing.T) {
+			w := newWorld(t, fixed(2), inZones(zoneA, zoneB))
+			w.refuse(zoneA, refusal)
+			isOpen := !refusal.IsLate() && refusal.Kind() == gce.Unavailable && refusal != gcefake.NotReady
+			if within := w.readyIn(2); isOpen {
+				require.LessOrEqual(t, within, 2*time.Minute)
+			} else {
+				require.LessOrEqual(t, within, 12*time.Second)
+				require.Equal(t, 3, w.inserts(), "one in the first zone")
+			}
+			for _, vm := range w.gce.Instances() {
+				require.Equal(t, zoneB, vm.Zone)
+			}
+			refusing := w.pool.Status.Zones[0]
+			require.NotNil(t, refusing.BlockedUntil)
+			require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionSpecValid).Status)
+			require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionVMsJoining).Status)
+			require.Equal(t, v1alpha1.PoolReady, w.pool.Status.Phase)
+			if refusal.Kind() != gce.Stockout {
+				require.NotEmpty(t, refusing.Message)
+				require.Contains(t, w.condition(v1alpha1.ConditionCapacityAvailable).Message, refusing.Message)
+			}
+			before := w.inserts()
+			w.run(10 * time.Minute)
+			require.Equal(t, before, w.inserts(), "nobody asks for more")
+
+			require.NoError(t, w.gce.PreemptWithoutNotice(w.vmNames()[0]))
+			w.run(time.Second)
+			require.LessOrEqual(t, w.readyIn(2), 2*time.Minute, "and a preemption in the second zone costs no hour")
+			w.run(10 * time.Minute)
+			w.settled()
+		})
+	}
+}
+
+// A wrong image is refused everywhere: each zone is asked once, then the pool as a whole backs off.
+func TestSpecIsToBlameOnceEveryZoneHasRefused(t *testing.T) {
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB, "us-west1-b"))
+	relent := w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Refused(gce.Error{
+		Kind: gce.NotFound, Code: "notFound", HTTPStatus: 404, Message: "The resource 'projects/acme/global/images/ubuntu-2404-gpu' was not found",
+	}))
+	w.run(50 * time.Second)
+	require.Equal(t, 3, w.inserts(), "each zone once")
+	spec := w.condition(v1alpha1.ConditionSpecValid)
+	require.Equal(t, v1alpha1.ReasonRefusedByGCE, spec.Reason)
+	require.Contains(t, spec.Message, "spec.vmImage")
+	require.Contains(t, spec.Message, "global/images/ubuntu-2404-gpu' was not found")
+	require.Equal(t, v1alpha1.PoolInvalid, w.pool.Status.Phase)
+	w.settled()
+	w.run(6 * time.Hour)
+	require.LessOrEqual(t, w.inserts(), 3+6+11+3*6, "the back-off goes on, and each zone is asked again every hour")
+	require.Equal(t, v1alpha1.ReasonRefusedByGCE, w.condition(v1alpha1.ConditionSpecValid).Reason)
+
+	relent()
+	w.run(31 * time.Minute)
+	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
+	require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionSpecValid).Status)
+}
+
+// An edit may be what the zone waits for.
+func TestEditAsksARefusingZoneAgain(t *testing.T) {
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB))
+	relent := w.refuse(zoneA, gcefake.AcceleratorNotFound)
+	w.run(20 * time.Second)
+	require.Equal(t, zoneB, w.gce.Instances()[0].Zone)
+	relent()
+	w.pool.Generation++
+	w.pool.Spec.Replicas = new(int32(2))
+	w.run(20 * time.Second)
+	require.Equal(t, zoneA, w.gce.Instances()[1].Zone)
+}
+
+// A region's no takes as many asks as the region has zones, and then the next region is asked.
+func TestRefusalOfARegion(t *testing.T) {
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB, "us-west1-b"))
+	w.refuse(zoneA, gcefake.SubnetworkNotFound)
+	w.refuse(zoneB, gcefake.SubnetworkNotFound)
+	w.run(20 * time.Second)
+	require.Equal(t, 3, w.inserts())
+	require.Equal(t, "us-west1-b", w.gce.Instances()[0].Zone)
+	require.NotNil(t, w.pool.Status.Zones[1].BlockedUntil)
+	require.Contains(t, w.pool.Status.Zones[1].Message, "regions/us-central1/subnetworks")
+}
+
+// No zone that is left can be asked, and one of them is merely full: the spec is not to blame, and Google's words are told.
+func TestRefusalBesideAStockout(t *testing.T) {
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB))
+	w.refuse(zoneA, gcefake.LocationForbidden)
+	w.gce.SetCapacity(zoneB, 0)
+	w.run(time.Minute)
+	require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionSpecValid).Status)
+	capacity := w.condition(v1alpha1.ConditionCapacityAvailable)
+	require.Equal(t, v1alpha1.ReasonZonesExhausted, capacity.Reason)
+	require.Contains(t, capacity.Message, "constraints/gcp.resourceLocations")
+	require.Equal(t, v1alpha1.PoolDegraded, w.pool.Status.Phase)
+	w.gce.SetCapacity(zoneB, -1)
+	w.run(4 * time.Minute)
+	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
+}
+
+// What became of an insert is told as unknown, in Google's words, until its zone has shown for long enough that nothing did.
+func TestInsertThatIsNeverAnswered(t *testing.T) {
+	w := newWorld(t, fixed(1), inZones(zoneA))
+	relent := w.refuse(zoneA, gcefake.LocationUnavailable)
+	w.run(25 * time.Second)
+	require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionCapacityAvailable).Status, "it may be a moment's trouble")
+	w.run(20 * time.Second)
+	capacity := w.condition(v1alpha1.ConditionCapacityAvailable)
+	require.Equal(t, v1alpha1.ReasonNoAnswer, capacity.Reason)
+	require.Contains(t, capacity.Message, "The service is currently unavailable for location us-central1-a")
+	require.Equal(t, v1alpha1.PoolDegraded, w.pool.Status.Phase)
+	tries := w.inserts()
+	w.run(30 * time.Second)
+	require.Equal(t, tries, w.inserts(), "it is looked for, and not sent again")
+	require.Equal(t, v1alpha1.InstancePlanned, w.entry(w.vm(0)).State)
+	w.run(30 * time.Second)
+	require.Equal(t, v1alpha1.InstanceGone, w.entry(w.vm(0)).State)
+	require.Equal(t, v1alpha1.ReasonZonesExhausted, w.condition(v1alpha1.ConditionCapacityAvailable).Reason)
+	require.Contains(t, w.condition(v1alpha1.ConditionCapacityAvailable).Message, "currently unavailable for location")
+	w.run(2 * time.Hour)
+	require.LessOrEqual(t, w.inserts(), 220, "seven tries every four and a half minutes")
+	relent()
+	w.run(5 * time.Minute)
+	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
+	require.NotContains(t, w.vmNames(), w.vm(0), "its name was asked for, so it is used up")
+}
+
+// GCE takes an insert that was given up long after its last try: there is one VM too many, which goes.
+func TestInsertThatTakesEffectAfterItWasGivenUp(t *testing.T) {
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB))
+	w.sync()
+	planned := w.pool
+	relent := w.refuse(zoneA, gcefake.BackendError)
+	w.readyIn(1)
+	require.Equal(t, []string{w.vm(1)}, w.vmNames())
+	relent()
+	now := w.pool
+	w.pool = planned
+	w.pool.Spec.Replicas = new(int32(2))
+	w.restart()
+	w.sync() // GCE takes it
+	require.Len(t, w.gce.Instances(), 2)
+	w.pool = now
+	w.restart()
+	w.run(time.Minute)
+	require.Equal(t, []string{w.vm(1)}, w.vmNames())
+	w.settled()
+}
+
+// The operations of an insert tell what status has forgotten.
+func TestFailedInsertThatStatusForgot(t *testing.T) {
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB))
+	w.refuse(zoneA, gcefake.FailedInternally)
+	w.sync()
+	w.sync()
+	w.clock.Advance(2 * time.Second)
+	w.pool.Status = v1alpha1.SpotInstanceVMStatus{}
+	w.restart()
+	w.run(20 * time.Second)
+	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
+	require.Equal(t, 2, w.inserts())
+}
