@@ -169,7 +169,7 @@ func silentCondition(o observed, d decision) *metav1.Condition {
 	said := ""
 	for _, z := range d.zones {
 		if z.name == m.zone && z.message != "" {
-			said = ": " + z.message
+			said = ": " + strings.TrimSuffix(z.message, ".")
 		}
 	}
 	unanswered := condition(v1alpha1.ConditionCapacityAvailable, false, v1alpha1.ReasonNoAnswer, fmt.Sprintf(

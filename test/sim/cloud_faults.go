@@ -26,6 +26,7 @@ const (
 	faultLate          = "late"               // a list that lacks the VMs whose insert is under way
 	faultFailOperation = "fail-operation"     // an insert that is taken and fails late
 	faultStockoutNow   = "stockout-now"       // an insert that is refused for want of capacity
+	faultRefuse        = "refuse"             // an insert that another zone may take: in the answer, or late
 	faultDenied        = "denied"             // 403
 )
 
@@ -36,7 +37,7 @@ type cloudFault struct {
 	zone   string    // empty: any
 	left   int       // calls; 0: no limit
 	until  time.Time // zero: no limit
-	as     string    // of fail-operation; empty: chance says
+	as     string    // of fail-operation and refuse; empty: chance says
 }
 
 // cloudMethods are the methods by the names that stories use, and the faults that they can have besides the common ones.
@@ -60,13 +61,14 @@ func faultsOf(method gcefake.Method) []string {
 	}
 	faults = append(faults, faultDelay, faultDuplicate)
 	if method == gcefake.Insert {
-		faults = append(faults, faultFailOperation, faultStockoutNow)
+		faults = append(faults, faultFailOperation, faultStockoutNow, faultRefuse)
 	}
 	return faults
 }
 
 // faultCommand is `gce METHOD FAULT [n=K] [for=D] [zone=Z] [as=stockout|quota|internal|preempted]`: the next K calls, or
-// all calls for so long, go wrong. Without n and for it is one call. `as` is how the operation of fail-operation ends.
+// all calls for so long, go wrong. Without n and for it is one call. `as` is how the operation of fail-operation ends, and
+// one of gcefake.Refusals for refuse.
 func (c *Cloud) faultCommand(command story.Command) (string, error) {
 	if len(command.Args) != 2 {
 		return "", fmt.Errorf("line %d: gce %v: write a method and a fault", command.Line, command.Args)
@@ -80,8 +82,8 @@ func (c *Cloud) faultCommand(command story.Command) (string, error) {
 	if kinds := faultsOf(f.method); !slices.Contains(kinds, f.kind) {
 		return "", fmt.Errorf("line %d: gce %s %s: name one of %s", command.Line, command.Args[0], f.kind, strings.Join(kinds, ", "))
 	}
-	if f.as != "" && !slices.Contains(lateFailures(), f.as) {
-		return "", fmt.Errorf("line %d: gce as=%s: name one of %s", command.Line, f.as, strings.Join(lateFailures(), ", "))
+	if ways := waysOf(f.kind); f.as != "" && !slices.Contains(ways, f.as) {
+		return "", fmt.Errorf("line %d: gce as=%s: name one of %s", command.Line, f.as, strings.Join(ways, ", "))
 	}
 	if err := c.limit(f, command); err != nil {
 		return "", err
@@ -165,7 +167,7 @@ func suffer[T any](ctx context.Context, c *Cloud, f *cloudFault, call gcefake.Ca
 		result, err := send(ctx)
 		return withoutNew(c, result), err
 	}
-	cancel := c.world.GCE.Once(call, c.behaviour(f))
+	cancel := c.world.GCE.Once(call, c.behaviour(call, f))
 	defer cancel()
 	return send(ctx)
 }
@@ -193,7 +195,7 @@ func expired(ctx context.Context) context.Context {
 }
 
 // behaviour is what gcefake does for a fault.
-func (c *Cloud) behaviour(f *cloudFault) gcefake.Behaviour {
+func (c *Cloud) behaviour(call gcefake.Call, f *cloudFault) gcefake.Behaviour {
 	switch f.kind {
 	case faultLose:
 		return gcefake.LostAnswer()
@@ -205,6 +207,8 @@ func (c *Cloud) behaviour(f *cloudFault) gcefake.Behaviour {
 		return gcefake.FailsInOperation(c.lateFailure(f.as))
 	case faultStockoutNow:
 		return gcefake.StockoutAtOnce()
+	case faultRefuse:
+		return gcefake.Refuses(c.refusal(call, f.as))
 	case faultDenied:
 		return gcefake.Denied("compute.instances." + permissionOf(f.method))
 	default:
@@ -221,6 +225,29 @@ func permissionOf(method gcefake.Method) string {
 	default:
 		return "list"
 	}
+}
+
+// waysOf are the ways in which a fault can come.
+func waysOf(fault string) []string {
+	if fault != faultRefuse {
+		return lateFailures()
+	}
+	var ways []string
+	for _, refusal := range gcefake.Refusals() {
+		ways = append(ways, string(refusal))
+	}
+	return ways
+}
+
+// refusal is how an insert is refused. Empty: chance chooses. The laws hear of it.
+func (c *Cloud) refusal(insert gcefake.Call, as string) gcefake.Refusal {
+	if as == "" {
+		ways := waysOf(faultRefuse)
+		as = ways[c.world.Random.IntN(len(ways))]
+	}
+	refusal := gcefake.Refusal(as)
+	c.world.Laws.refused(insert.Name, insert.Zone, refusal.Kind())
+	return refusal
 }
 
 // lateFailures are the ways in which the operation of an insert can fail.

@@ -60,6 +60,7 @@ var happenings = []happening{
 	// GCE.
 	{12, func(e *explorer) { e.gce() }},
 	{3, func(e *explorer) { e.do("gce", []string{"list", "late"}, e.lasting("2m", "10m", "40m")) }},
+	{5, func(e *explorer) { e.refuse() }},
 	// The API server, Metacontroller and the hooks.
 	{2, func(e *explorer) { e.do("api", []string{"down"}, e.lasting("5s", "30s", "2m")) }},
 	{5, func(e *explorer) {
@@ -100,7 +101,7 @@ var happenings = []happening{
 // gce lets calls to GCE go wrong.
 func (e *explorer) gce() {
 	faults := map[string][]string{
-		"insert":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay", "duplicate", "fail-operation", "stockout-now", "denied"},
+		"insert":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay", "duplicate", "fail-operation", "stockout-now", "refuse", "denied"},
 		"delete":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay"},
 		"list":       {"refuse-unavailable", "rate-limit", "hang", "partial", "denied"},
 		"operations": {"refuse-unavailable", "rate-limit", "hang"},
@@ -113,6 +114,17 @@ func (e *explorer) gce() {
 		options = e.lasting("30s", "2m", "10m")
 	}
 	e.do("gce", []string{method, pick(e, faults[method])}, options)
+}
+
+// refuse lets one zone say no to whatever is asked of it, always in the same way; or all zones, for what is wrong with the spec.
+func (e *explorer) refuse() {
+	options := e.lasting("2m", "40m", "3h")
+	options["zone"] = e.aZone()[0]
+	options["as"] = pick(e, waysOf(faultRefuse))
+	if e.chance.IntN(4) == 0 {
+		delete(options, "zone")
+	}
+	e.do("gce", []string{"insert", faultRefuse}, options)
 }
 
 // again deletes a job or a pool, and applies one of the same name.

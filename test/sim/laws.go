@@ -21,7 +21,7 @@ import (
 //	laws_job.go       jobs end once, and for a reason
 //	laws_pool.go      no VM too many, none without a pool
 //	laws_silence.go   a Node that says nothing is no lost VM
-//	laws_zone.go      blocked zones are not asked, and spot VMs come back
+//	laws_zone.go      blocked zones are not asked, a zone's no is the zone's, and spot VMs come back
 //	laws_quiet.go     nobody runs in circles
 //	laws_live.go      training goes on
 type Laws struct {
@@ -32,8 +32,9 @@ type Laws struct {
 	pools  map[types.UID]*poolPast
 	asked  map[types.UID]*askedPast
 	live   livePast
-
-	abandoned map[string]time.Time // when a VM that lives was first said to be given up for its silence, by name
+	noes   map[string]time.Time // when GCE last said to a pool that its spec is wrong, by stem of the VM's name and zone
+	// abandoned is when a VM that lives was first said to be given up for its silence, by name.
+	abandoned map[string]time.Time
 
 	vms     int // changes of GCE's VMs so far
 	changes int // of the API so far
@@ -44,7 +45,7 @@ func newLaws(w *World) *Laws {
 	l := &Laws{
 		world: w, ear: newEar(w),
 		jobs: map[types.UID]*jobPast{}, pools: map[types.UID]*poolPast{}, asked: map[types.UID]*askedPast{}, live: newLivePast(w),
-		abandoned: map[string]time.Time{},
+		noes: map[string]time.Time{}, abandoned: map[string]time.Time{},
 	}
 	w.API.Watch(l.see)
 	w.GCE.Subscribe(l.seeVM)
@@ -143,5 +144,6 @@ func (l *Laws) seeCall(c Call) {
 	l.judgeCost(v, v.pool.Status.Cost, v.poolStatus.Cost)
 	l.judgeZones(v)
 	l.judgeSilence(v)
+	l.judgeBlame(v)
 	l.judgeGone(v)
 }

@@ -133,6 +133,16 @@ func (w *court) planWhile(entry v1alpha1.VMInstanceStatus, until time.Time) {
 	}, "[]")
 }
 
+// blame lets the pool's hook call the spec wrong for what GCE says.
+func (w *court) blame(entry v1alpha1.VMInstanceStatus) {
+	w.say(keyOf(w.pool), w.pool.UID, v1alpha1.SpotInstanceVMStatus{
+		ProvisionedInstances: []v1alpha1.VMInstanceStatus{entry},
+		Conditions: []metav1.Condition{{
+			Type: v1alpha1.ConditionSpecValid, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRefusedByGCE, LastTransitionTime: w.API.timestamp(),
+		}},
+	}, "[]")
+}
+
 func planned(name string) v1alpha1.VMInstanceStatus {
 	return v1alpha1.VMInstanceStatus{Name: name, Zone: "us-central1-a", State: v1alpha1.InstancePlanned}
 }
@@ -222,6 +232,14 @@ func TestLawsCanBeBroken(t *testing.T) {
 				o.(*v1alpha1.SpotInstanceVM).Status.Zones = []v1alpha1.ZoneStatus{{Zone: "us-central1-a", BlockedUntil: &until}}
 			}))
 			w.planWhile(planned("pool-0"), until.Time)
+		}},
+		"blamed spec": {"a-zones-no-is-the-zones", func(w *court) {
+			w.attempt("one", "0")
+			w.Laws.refused("pool-0", "us-central1-a", gce.NotFound)
+			w.blame(planned("pool-0"))
+		}, func(w *court) {
+			w.Clock.Jump(w.Clock.Now().Add(3*time.Hour + time.Second))
+			w.blame(planned("pool-0"))
 		}},
 		"second VM": {"no-vm-too-many", func(w *court) {
 			w.attempt("one", "0")

@@ -2,7 +2,11 @@ package sim
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
@@ -39,6 +43,37 @@ func blockOf(status v1alpha1.SpotInstanceVMStatus, name string, standsIn bool) t
 		}
 	}
 	return time.Time{}
+}
+
+// blameLasts is longer than a refusal of the spec is held against it: a failed start is remembered for an hour and joinTimeout, and
+// the other zones have refused within an hour before.
+const blameLasts = 3 * time.Hour
+
+// refused notes that GCE refuses an insert.
+func (l *Laws) refused(vm, zone string, kind gce.Kind) {
+	if kind == gce.Invalid || kind == gce.NotFound {
+		l.noes[stemOf(vm)+zone] = l.world.Clock.Now()
+	}
+}
+
+// stemOf is what the names of a pool's VMs have in common.
+func stemOf(vm string) string { return strings.TrimRight(vm, "0123456789") }
+
+// judgeBlame is the law a-zones-no-is-the-zones: a spec is not called wrong for what GCE says, unless GCE has said so in each
+// of its zones. It is lenient when that was hours ago, or of an earlier spec.
+func (l *Laws) judgeBlame(v *view) {
+	blamed := slices.ContainsFunc(v.poolStatus.Conditions, func(c metav1.Condition) bool {
+		return c.Type == v1alpha1.ConditionSpecValid && c.Status == metav1.ConditionFalse && c.Reason == v1alpha1.ReasonRefusedByGCE
+	})
+	if !blamed || len(v.poolStatus.ProvisionedInstances) == 0 {
+		return
+	}
+	stem := stemOf(v.poolStatus.ProvisionedInstances[0].Name)
+	for _, zone := range append([]string{v.pool.Spec.GCP.Zone}, v.pool.Spec.GCP.Zones...) {
+		if at, said := l.noes[stem+zone]; !said || l.world.Clock.Now().Sub(at) > blameLasts {
+			l.violate("a-zones-no-is-the-zones", "%s calls its spec wrong, and %s has not refused it", v.Parent, zone)
+		}
+	}
 }
 
 // spotIsBack is the law spot-comes-back: in a world that is left alone for long enough, which then has room for spot VMs, no

@@ -1,0 +1,18 @@
+# Zone a answers each insert with an error that leaves open what became of it, and shows nothing of it: VMs come from b.
+gce insert refuse as=location-unavailable for=3h zone=a
+pool pool zones=a,b
+job resnet replicas=1
+wait pool pool condition=CapacityAvailable:NoAnswer
+message pool pool CapacityAvailable
+----
+GCE has not said what became of the insert of pool-7af09a-0 in a: The service is currently unavailable for location a: if the zone shows no such VM within 1m0s, another zone is asked
+
+wait job resnet trains=1
+wait pool pool desired=1 listed=1 ready=1 vms=1
+status pool pool
+----
+Ready, 1 of 1 ready, 1 VM requested so far, no preemption
+zone b: 1 Ready
+zone a: blocked, Unavailable
+
+end
