@@ -200,11 +200,12 @@ type ZoneStatus struct {
 	// +optional
 	BlockedUntil *metav1.Time `json:"blockedUntil,omitempty"`
 
-	// Why: Stockout, Unsupported or Quota, or what became of the last VM that was lost there before it was Ready.
+	// Why: Stockout, Unsupported, Quota, RateLimited or Unavailable, or what became of the last VM that was lost there before it
+	// was Ready. Without blockedUntil: GCE has not said what became of an insert there.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
-	// What GCE said, such as which quota is used up and its limit.
+	// What GCE said, such as why it refuses the spec there, or which quota is used up and its limit.
 	// +optional
 	Message string `json:"message,omitempty"`
 
