@@ -69,7 +69,7 @@ func problemCondition(before []metav1.Condition, o observed, d decision, kind, f
 		return condition(kind, false, reason, strings.Join(messages, "; "))
 	}
 	if d.refusal != nil && d.refusal.condition() == kind {
-		return d.refusal.as(before, kind)
+		return d.refusal.as(before, kind, o.id.project)
 	}
 	if kind == v1alpha1.ConditionJoinDataValid && o.finalizing {
 		return condition(kind, true, v1alpha1.ReasonValid, "no VM will join any more")
@@ -86,18 +86,20 @@ func (r refusal) condition() string {
 }
 
 // as is the condition of a refusal: with GCE's words if they are at hand, else as it was.
-func (r refusal) as(before []metav1.Condition, kind string) metav1.Condition {
+func (r refusal) as(before []metav1.Condition, kind, project string) metav1.Condition {
 	if was := meta.FindStatusCondition(before, kind); r.err == nil && was != nil && was.Reason == v1alpha1.ReasonRefusedByGCE {
 		return *was
 	}
 	message := "GCE refused the last VM (" + string(r.kind) + ")"
-	field := "spec.gcp"
+	field, said := "spec.gcp", ""
 	if r.err != nil {
+		said = r.err.Error()
 		message = "GCE refused to " + r.err.Call + ": " + r.err.Message
 		field = fieldOf(r.err.Message)
 	}
 	if kind == v1alpha1.ConditionCredentialsValid {
-		return condition(kind, false, v1alpha1.ReasonRefusedByGCE, message+": grant the service account what is missing; it is tried again from time to time")
+		remedy := remedyOf(said, project, "grant the service account what is missing")
+		return condition(kind, false, v1alpha1.ReasonRefusedByGCE, message+": "+remedy+"; it is tried again from time to time")
 	}
 	return condition(kind, false, v1alpha1.ReasonRefusedByGCE, field+": "+message+": mend the field, or what it names; it is tried again from time to time")
 }
@@ -126,55 +128,6 @@ func zonesCondition(o observed) metav1.Condition {
 // failureText is an error of a read without the parts that differ from one time to the next.
 func failureText(err error) string {
 	return string(gce.KindOf(err))
-}
-
-func capacityCondition(o observed, d decision) metav1.Condition {
-	var blocked, refusing []string
-	open := false
-	for _, z := range d.zones {
-		if z.until.IsZero() {
-			open = open || z.read
-			continue
-		}
-		why := z.reason
-		if z.message != "" {
-			why += ": " + z.message
-		}
-		blocked = append(blocked, z.name+" ("+why+")")
-		if isOwnNo(z.reason) {
-			refusing = append(refusing, z.name+" ("+why+")")
-		}
-	}
-	if silent := silentCondition(o, d); silent != nil {
-		return *silent
-	}
-	if d.missing > 0 && !open && len(blocked) > 0 {
-		return condition(v1alpha1.ConditionCapacityAvailable, false, v1alpha1.ReasonZonesExhausted,
-			"no zone can be asked for a VM now: "+strings.Join(blocked, ", ")+": wait, raise the quota, or add zones to spec.gcp.zones; status.zones says until when")
-	}
-	message := "a zone can be asked when a VM is needed"
-	if len(refusing) > 0 {
-		message += ", but not " + strings.Join(refusing, ", ") + ": if that is to stay, remove it from spec.gcp.zones; status.zones says until when it is not asked"
-	}
-	return condition(v1alpha1.ConditionCapacityAvailable, true, v1alpha1.ReasonAvailable, message)
-}
-
-// silentCondition tells of an insert that GCE has not answered for some time, if there is one.
-func silentCondition(o observed, d decision) *metav1.Condition {
-	i := slices.IndexFunc(d.machines, func(m machine) bool { return m.isLeftToShow(o.now) })
-	if i < 0 {
-		return nil
-	}
-	m := d.machines[i]
-	said := ""
-	for _, z := range d.zones {
-		if z.name == m.zone && z.message != "" {
-			said = ": " + strings.TrimSuffix(z.message, ".")
-		}
-	}
-	unanswered := condition(v1alpha1.ConditionCapacityAvailable, false, v1alpha1.ReasonNoAnswer, fmt.Sprintf(
-		"GCE has not said what became of the insert of %s in %s%s: if the zone shows no such VM within %s, another zone is asked", m.name, m.zone, said, awaitUnanswered))
-	return &unanswered
 }
 
 func joiningCondition(o observed, d decision) metav1.Condition {

@@ -154,6 +154,14 @@ func TestZones(t *testing.T) {
 				{block: block{until: noon.Add(4 * time.Minute), reason: "Quota", message: "quota compute.googleapis.com/gpus_all_regions is used up"}},
 			},
 		},
+		"a quota of all regions' CPUs": {
+			machines: []machine{vm(0, v1alpha1.InstanceGone, because("Quota"), lasting(time.Minute), quota("CPUS_ALL_REGIONS", "32"))},
+			want: []zone{
+				{block: block{until: noon.Add(4 * time.Minute), reason: "Quota", message: "quota CPUS_ALL_REGIONS with its limit of 32 is used up"}},
+				{block: block{until: noon.Add(4 * time.Minute), reason: "Quota", message: "quota CPUS_ALL_REGIONS with its limit of 32 is used up"}},
+				{block: block{until: noon.Add(4 * time.Minute), reason: "Quota", message: "quota CPUS_ALL_REGIONS with its limit of 32 is used up"}},
+			},
+		},
 		"no addresses left": {
 			machines: []machine{vm(0, v1alpha1.InstanceGone, because("Quota"), lasting(time.Minute), quota("", ""))},
 			want: []zone{

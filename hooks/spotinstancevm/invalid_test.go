@@ -66,6 +66,42 @@ func TestInvalidPools(t *testing.T) {
 			edit:      func(s *spec) { s.GCP.Zone = "us-central9-z" },
 			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonZoneUnknown, says: []string{"spec.gcp.zone", "us-central9-z"},
 		},
+		"project that GCE does not know": {
+			world: func(w *world) {
+				w.gce.When(gcefake.Call{Method: gcefake.ListInstances}, gcefake.Refused(gce.Error{Kind: gce.Invalid, Code: "notFound", HTTPStatus: 404, Message: "The resource 'projects/acme' was not found"}))
+			},
+			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonRefusedByGCE, says: []string{"spec.gcp.project", "acme", "use the project's id"},
+		},
+		"GCE allows no external IP": {
+			world: func(w *world) {
+				w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Refused(gce.Error{Kind: gce.Invalid, Code: "conditionNotMet", HTTPStatus: 412, Message: "Constraint constraints/compute.vmExternalIpAccess violated for project 1. Add instance projects/acme/zones/us-central1-a/instances/x to the constraint to use external IP with it."}))
+			},
+			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonRefusedByGCE, says: []string{"spec.gcp.externalIP: "},
+		},
+		"GCE does not join the machine type and the disk type": {
+			world: func(w *world) {
+				w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Refused(gce.Error{Kind: gce.Invalid, Code: "badRequest", HTTPStatus: 400, Message: "[pd-ssd, n1-standard-4] features are not compatible for creating instance."}))
+			},
+			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonRefusedByGCE, says: []string{"spec.gcp.machineType, spec.gcp.diskType: "},
+		},
+		"the account may not be used": {
+			world: func(w *world) {
+				w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.FailsInOperation(gce.Error{Kind: gce.Forbidden, Code: "SERVICE_ACCOUNT_ACCESS_DENIED", HTTPStatus: 400, Message: "The user does not have access to service account 'vm@acme.iam.gserviceaccount.com'."}))
+			},
+			condition: v1alpha1.ConditionCredentialsValid, reason: v1alpha1.ReasonRefusedByGCE, says: []string{"vm@acme", "roles/iam.serviceAccountUser", "spec.gcp.serviceAccount"},
+		},
+		"the API is not enabled": {
+			world: func(w *world) {
+				w.gce.When(gcefake.Call{Method: gcefake.ListInstances}, gcefake.Refused(gce.Error{Kind: gce.Forbidden, Code: "accessNotConfigured", HTTPStatus: 403, Message: "Compute Engine API has not been used in project 1 before or it is disabled."}))
+			},
+			condition: v1alpha1.ConditionCredentialsValid, reason: v1alpha1.ReasonRefusedByGCE, says: []string{"gcloud services enable compute.googleapis.com --project acme"},
+		},
+		"nobody pays": {
+			world: func(w *world) {
+				w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Refused(gce.Error{Kind: gce.Forbidden, Code: "forbidden", HTTPStatus: 403, Message: "This API method requires billing to be enabled. Please enable billing on project #1 and retry."}))
+			},
+			condition: v1alpha1.ConditionCredentialsValid, reason: v1alpha1.ReasonRefusedByGCE, says: []string{"link project acme to a billing account"},
+		},
 		"GCE refuses the machine type": {
 			world: func(w *world) {
 				w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Refused(gce.Error{Kind: gce.Invalid, Code: "invalid", HTTPStatus: 400, Message: "Invalid value for field 'resource.machineType'"}))

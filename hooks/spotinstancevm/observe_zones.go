@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ func (h *Hook) readCloud(ctx context.Context, r request, o *observed, a *access)
 		h.memory.worked(r.pool.UID, a.account)
 		o.secretRef = a.account.secretRef()
 	}
-	return listings, cmp.Or(trouble, refusedReads(o.zones, a.account))
+	return listings, cmp.Or(trouble, refusedReads(o.id.project, o.zones, a.account))
 }
 
 func (h *Hook) connect(ctx context.Context, project string, a account) (gce.Cloud, *problem) {
@@ -198,23 +199,28 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // refusedReads is the condition of credentials that may not read, if that is why zones cannot be read.
-func refusedReads(zones []zone, a account) *problem {
+func refusedReads(project string, zones []zone, a account) *problem {
 	for _, z := range zones {
 		if gce.KindOf(z.failure) == gce.Forbidden {
+			remedy := remedyOf(z.failure.Error(), project, "grant it roles/compute.instanceAdmin.v1 or use another service account")
 			return &problem{
 				condition: v1alpha1.ConditionCredentialsValid, reason: v1alpha1.ReasonRefusedByGCE,
-				message: a.source + " may not read the project: " + z.failure.Error() + ": grant it roles/compute.instanceAdmin.v1 or use another service account",
+				message: a.source + " may not read the project: " + z.failure.Error() + ": " + remedy,
 			}
 		}
 	}
 	return nil
 }
 
-// zoneProblems are the zones of the spec that GCE does not know.
+// zoneProblems are the zones of the spec that GCE does not know, or the project, whatever its zones.
 func zoneProblems(o observed) []problem {
 	var problems []problem
 	for i, z := range o.zones {
-		if z.wanted && gce.KindOf(z.failure) == gce.Invalid {
+		switch {
+		case !z.wanted || gce.KindOf(z.failure) != gce.Invalid:
+		case strings.Contains(z.failure.Error(), "'projects/"+o.id.project+"' was not found"):
+			return []problem{specProblem(v1alpha1.ReasonRefusedByGCE, "spec.gcp.project", "GCE knows no project "+o.id.project+", or the credentials may not see it: use the project's id, such as my-project-123")}
+		default:
 			problems = append(problems, specProblem(v1alpha1.ReasonZoneUnknown, zoneField(i), "GCE knows no zone "+z.name+": use a zone such as us-central1-a"))
 		}
 	}

@@ -38,6 +38,7 @@ var kindByCode = map[string]Kind{
 	"permissionserror":                       Forbidden,
 	"insufficientpermissions":                Forbidden,
 	"accessnotconfigured":                    Forbidden,
+	"serviceaccountaccessdenied":             Forbidden,
 	"autherror":                              Forbidden,
 	"ratelimitexceeded":                      RateLimited,
 	"userratelimitexceeded":                  RateLimited,

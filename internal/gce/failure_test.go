@@ -135,6 +135,31 @@ func TestRefusedCall(t *testing.T) {
 			body:   `{"error":{"code":412,"message":"Constraint constraints/compute.vmExternalIpAccess violated","errors":[{"domain":"global","reason":"conditionNotMet"}]}}`,
 			want:   gce.Error{Kind: gce.Invalid, Code: "conditionNotMet", Message: "Constraint constraints/compute.vmExternalIpAccess violated"},
 		},
+		"a machine type that one zone lacks": {
+			status: 400,
+			body:   `{"error":{"code":400,"message":"Invalid value for field 'resource.machineType': 'zones/us-central1-a/machineTypes/g2-standard-8'. Machine type with name 'g2-standard-8' does not exist in zone 'us-central1-a'.","errors":[{"message":"Invalid value","domain":"global","reason":"invalid"}]}}`,
+			want:   gce.Error{Kind: gce.Invalid, Code: "invalid", Message: "Invalid value for field 'resource.machineType': 'zones/us-central1-a/machineTypes/g2-standard-8'. Machine type with name 'g2-standard-8' does not exist in zone 'us-central1-a'."},
+		},
+		"an accelerator that one zone lacks": {
+			status: 404,
+			body:   `{"error":{"code":404,"message":"The resource 'projects/p/zones/us-central1-a/acceleratorTypes/nvidia-tesla-t4' was not found","errors":[{"domain":"global","reason":"notFound"}]}}`,
+			want:   gce.Error{Kind: gce.NotFound, Code: "notFound", Message: "The resource 'projects/p/zones/us-central1-a/acceleratorTypes/nvidia-tesla-t4' was not found"},
+		},
+		"a location that a policy forbids": {
+			status: 412,
+			body:   `{"error":{"code":412,"message":"Location ZONE:us-central1-a violates constraint constraints/gcp.resourceLocations on the resource projects/p/zones/us-central1-a/instances/i.","errors":[{"domain":"global","reason":"conditionNotMet","location":"If-Match","locationType":"header"}]}}`,
+			want:   gce.Error{Kind: gce.Invalid, Code: "conditionNotMet", Message: "Location ZONE:us-central1-a violates constraint constraints/gcp.resourceLocations on the resource projects/p/zones/us-central1-a/instances/i."},
+		},
+		"a location that does not serve": {
+			status: 500,
+			body:   `{"error":{"code":500,"message":"The service is currently unavailable for location us-central1-a.","errors":[{"domain":"global","reason":"SERVICE_UNAVAILABLE_FOR_LOCATION"}]}}`,
+			want:   gce.Error{Kind: gce.Unavailable, Code: "SERVICE_UNAVAILABLE_FOR_LOCATION", Message: "The service is currently unavailable for location us-central1-a."},
+		},
+		"an internal error": {
+			status: 500,
+			body:   `{"error":{"code":500,"message":"Internal Error","errors":[{"domain":"global","reason":"internalError"}]}}`,
+			want:   gce.Error{Kind: gce.Unavailable, Code: "internalError", Message: "Internal Error"},
+		},
 		"a stockout in the answer": {
 			status: 503,
 			body:   `{"error":{"code":503,"message":"The zone does not have enough resources","errors":[{"domain":"global","reason":"ZONE_RESOURCE_POOL_EXHAUSTED"}],"details":[{"reason":"resource_availability","metadatas":{"zonesAvailable":"us-central1-b, us-central1-f"}}]}}`,
@@ -229,4 +254,23 @@ func TestMessageIsShort(t *testing.T) {
 	require.ErrorAs(t, err, &got)
 	assert.LessOrEqual(t, len(got.Message), 300)
 	assert.True(t, strings.HasSuffix(got.Message, "..."))
+}
+
+// What GCE answers with a 4xx had no effect. Everything else that has no meaning may have had one.
+func TestFinalAnswers(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  gce.Error
+		want bool
+	}{
+		"a meaning":         {gce.Error{Kind: gce.Stockout, HTTPStatus: 503}, true},
+		"a conflict":        {gce.Error{Kind: gce.Unavailable, HTTPStatus: 409}, true},
+		"not ready":         {gce.Error{Kind: gce.Unavailable, HTTPStatus: 400}, true},
+		"too many calls":    {gce.Error{Kind: gce.RateLimited, HTTPStatus: 429}, false},
+		"a time-out of GCE": {gce.Error{Kind: gce.Unavailable, HTTPStatus: 408}, false},
+		"an error of GCE":   {gce.Error{Kind: gce.Unavailable, HTTPStatus: 500}, false},
+		"a partial answer":  {gce.Error{Kind: gce.Unavailable, HTTPStatus: 200}, false},
+		"no answer":         {gce.Error{Kind: gce.Unavailable}, false},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, test.err.IsFinal()) })
+	}
 }

@@ -65,6 +65,31 @@ func TestFailedOperation(t *testing.T) {
 			errors: `{"code":"UNSUPPORTED_OPERATION","message":"no"}`,
 			want:   gce.Error{Kind: gce.Invalid, Code: "UNSUPPORTED_OPERATION", Message: "no"},
 		},
+		"unsupported for want of capacity": {
+			kind: insert, status: 400,
+			errors: `{"code":"UNSUPPORTED_OPERATION","message":"Zone does not currently have sufficient capacity for the requested resources."}`,
+			want:   gce.Error{Kind: gce.Stockout, Code: "UNSUPPORTED_OPERATION", Message: "Zone does not currently have sufficient capacity for the requested resources."},
+		},
+		"an accelerator that the zone lacks": {
+			kind: insert, status: 404,
+			errors: `{"code":"RESOURCE_NOT_FOUND","message":"The resource 'projects/p/zones/z/acceleratorTypes/nvidia-l4' was not found"}`,
+			want:   gce.Error{Kind: gce.NotFound, Code: "RESOURCE_NOT_FOUND", Message: "The resource 'projects/p/zones/z/acceleratorTypes/nvidia-l4' was not found"},
+		},
+		"a disk that is not ready": {
+			kind: insert, status: 400,
+			errors: `{"code":"RESOURCE_NOT_READY","message":"The resource 'projects/p/zones/z/disks/vm-1' is not ready"}`,
+			want:   gce.Error{Kind: gce.Unavailable, Code: "RESOURCE_NOT_READY", Message: "The resource 'projects/p/zones/z/disks/vm-1' is not ready"},
+		},
+		"a disk that is in use": {
+			kind: insert, status: 400,
+			errors: `{"code":"RESOURCE_IN_USE_BY_ANOTHER_RESOURCE","message":"The disk is used by another instance"}`,
+			want:   gce.Error{Kind: gce.Unavailable, Code: "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", Message: "The disk is used by another instance"},
+		},
+		"a service account that may not be used": {
+			kind: insert, status: 400,
+			errors: `{"code":"SERVICE_ACCOUNT_ACCESS_DENIED","message":"The user does not have access to service account 'a@p'"}`,
+			want:   gce.Error{Kind: gce.Forbidden, Code: "SERVICE_ACCOUNT_ACCESS_DENIED", Message: "The user does not have access to service account 'a@p'"},
+		},
 		"the VM vanished while it was created": {
 			kind: insert, status: 404,
 			errors: `{"code":"RESOURCE_NOT_FOUND","message":"The resource 'projects/p/zones/z/instances/vm-1' was not found"}`,
