@@ -140,6 +140,10 @@ func joiningCondition(o observed, d decision) metav1.Condition {
 			suspect.name, suspect.node.gpus, suspect.gpus, resourceGPU))
 	}
 	suspect := d.starts.rounds[len(d.starts.rounds)-1]
+	if isNameTaken(suspect) {
+		return condition(v1alpha1.ConditionVMsJoining, false, v1alpha1.ReasonStartsFail, fmt.Sprintf(
+			"GCE says of one name after the other that it is taken, of %s in %s at last: delete the VMs of these names in project %s, which are not this pool's", suspect.name, suspect.zone, o.id.project))
+	}
 	when := "while the next one starts, see why"
 	for _, m := range d.machines {
 		if m.state == v1alpha1.InstanceCreating || m.state == v1alpha1.InstanceJoining {

@@ -28,15 +28,21 @@ func isSpecRefusal(reason string) bool {
 }
 
 // attribute finds out whose no each new refusal of the spec is. The reason of a VM says so from then on: Unsupported is its
-// zone's.
+// zone's. A no to the notice of a VM that has none is one to the spec.
 func attribute(o observed, machines []machine) {
 	for i := range machines {
 		m := &machines[i]
+		if m.reason == string(gce.NoticeRefused) && !wasGone(o, m.name) && m.isWithoutNotice() {
+			m.reason = string(gce.Invalid)
+		}
 		if hasRefused(o, *m) && isSpecRefusal(m.reason) && !wasGone(o, m.name) && !isRefusedEverywhere(o, machines, isStandIn(o, *m)) {
 			m.reason = string(gce.Unsupported)
 		}
 	}
 }
+
+// isWithoutNotice tells whether a VM was asked for without a notice, so that no refusal can be the notice's.
+func (m machine) isWithoutNotice() bool { return m.seen.noticed && m.seen.notice == 0 }
 
 func wasGone(o observed, name string) bool {
 	return slices.ContainsFunc(o.machines, func(m machine) bool { return m.name == name && m.state == v1alpha1.InstanceGone })

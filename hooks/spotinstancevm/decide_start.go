@@ -13,6 +13,7 @@ const (
 	lastBackOff  = 30 * time.Minute
 	trialsFrom   = 3         // rounds of failed starts after which one VM at a time is tried
 	rememberFor  = time.Hour // failed starts, besides the time that one takes
+	takenFrom    = 3         // names in a row that are taken: the next would be as well
 )
 
 // starts is how VMs failed to become Ready Nodes since one last did. VMs that were on their way at the same time are one
@@ -24,8 +25,9 @@ type starts struct {
 func startsOf(o observed, machines []machine) starts {
 	joined := lastJoin(machines)
 	var failures []machine
+	areNamesTaken := countTaken(machines, joined) >= takenFrom
 	for _, m := range machines {
-		if isFailedStart(m) && m.since.After(joined) {
+		if (isFailedStart(m) || areNamesTaken && isNameTaken(m)) && m.since.After(joined) {
 			failures = append(failures, m)
 		}
 	}
@@ -70,6 +72,21 @@ func isFailedStart(m machine) bool {
 		return true
 	}
 	return isRefusal(m.reason)
+}
+
+// isNameTaken tells whether somebody else had the name of a VM. The next name is tried at once, but not for ever.
+func isNameTaken(m machine) bool {
+	return m.state == v1alpha1.InstanceGone && m.reason == v1alpha1.VMNameTaken
+}
+
+func countTaken(machines []machine, since time.Time) int {
+	n := 0
+	for _, m := range machines {
+		if isNameTaken(m) && m.since.After(since) {
+			n++
+		}
+	}
+	return n
 }
 
 func isRefusal(reason string) bool {

@@ -193,3 +193,36 @@ func TestFailedInsertThatStatusForgot(t *testing.T) {
 	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
 	require.Equal(t, 2, w.inserts())
 }
+
+// What would be refused in the same way with each new name is not asked 2.5 times a second.
+func TestRefusalsThatGoOnHaveABrake(t *testing.T) {
+	for name, test := range map[string]struct {
+		refusal   gce.Error
+		condition string
+		says      string
+	}{
+		"each name is taken": {
+			gce.Error{Kind: gce.AlreadyExists, Code: "alreadyExists", HTTPStatus: 409, Message: "The resource already exists"},
+			v1alpha1.ConditionVMsJoining, "delete the VMs of these names in project acme",
+		},
+		"the notice, though there is none": {
+			gce.Error{Kind: gce.NoticeRefused, Code: "invalid", HTTPStatus: 400, Message: "Invalid value for field 'resource.scheduling.preemptionNoticeDuration'"},
+			v1alpha1.ConditionSpecValid, "spec.preemptionNotice",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fixed(1))
+			relent := w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Refused(test.refusal))
+			w.run(30 * time.Second)
+			require.LessOrEqual(t, w.inserts(), 3)
+			require.Equal(t, metav1.ConditionFalse, w.condition(test.condition).Status)
+			require.Contains(t, w.condition(test.condition).Message, test.says)
+			w.run(3 * time.Hour)
+			require.LessOrEqual(t, w.inserts(), 40)
+			relent()
+			w.run(35 * time.Minute)
+			require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
+			w.settled()
+		})
+	}
+}

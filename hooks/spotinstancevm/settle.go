@@ -1,6 +1,7 @@
 package spotinstancevm
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -25,14 +26,15 @@ func settle(o observed, d decision, outcomes []outcome) decision {
 		if m == nil {
 			continue
 		}
+		if done.verb == insertVM {
+			m.seen.notice, m.seen.noticed = o.settings.notice, m.model(o) == gce.ModelSpot
+		}
 		again = m.settle(o.now, done) || again
 	}
 	attribute(o, d.machines)
 	for _, done := range outcomes {
-		m, refused := byName[done.vm], done.refused()
-		isZones := done.verb == insertVM && m != nil && m.reason == string(gce.Unsupported)
-		if m != nil && refused != nil && !isZones {
-			d.refusal = &refusal{kind: refused.Kind, err: refused}
+		if m := byName[done.vm]; m != nil {
+			d.refusal = cmp.Or(done.refusal(*m), d.refusal)
 		}
 	}
 	d.zones = zonesNow(o, d.machines)
@@ -48,14 +50,20 @@ func settle(o observed, d decision, outcomes []outcome) decision {
 	return d
 }
 
-// refused is GCE's no to an insert or a delete that will be no again until somebody fixes something; else nil.
-func (done outcome) refused() *gce.Error {
-	var refused *gce.Error
-	isOurs := done.verb == insertVM || done.verb == deleteVM
-	if !isOurs || !isRefusal(string(gce.KindOf(done.err))) || !errors.As(done.err, &refused) {
+// refusal is GCE's no to an insert or a delete that will be no again until somebody fixes something, and is not that of one zone
+// alone; else nil.
+func (done outcome) refusal(m machine) *refusal {
+	refused, _ := errors.AsType[*gce.Error](done.err)
+	switch {
+	case refused == nil:
+		return nil
+	case done.verb == insertVM && isRefusal(m.reason):
+		return &refusal{kind: gce.Kind(m.reason), err: refused}
+	case done.verb == deleteVM && isRefusal(string(refused.Kind)):
+		return &refusal{kind: refused.Kind, err: refused}
+	default:
 		return nil
 	}
-	return refused
 }
 
 // isTrouble tells whether the other side is in trouble, which haste would prolong.
