@@ -22,13 +22,27 @@ const (
 
 const pageSize = 500 // GCE's most
 
+// knowingNotice reads instances, and reads them once more without their notices where GCE does not know that field yet. A VM
+// whose notice is not told has none, as far as anybody can know.
+func knowingNotice[Found any](fields string, read func(fields string) (Found, error)) (Found, error) {
+	found, err := read(fields)
+	if KindOf(err) == NoticeRefused {
+		return read(strings.Replace(fields, "preemptionNoticeDuration,", "", 1))
+	}
+	return found, err
+}
+
 // Instances is as Cloud says.
 func (c *Client) Instances(ctx context.Context, zone string, labels map[string]string) ([]Instance, error) {
+	return knowingNotice(zoneListFields, func(fields string) ([]Instance, error) { return c.listZone(ctx, zone, labels, fields) })
+}
+
+func (c *Client) listZone(ctx context.Context, zone string, labels map[string]string, fields string) ([]Instance, error) {
 	call := "list instances in " + zone
 	if err := errors.Join(ValidateZone(zone), ValidateLabels(labels)); err != nil {
 		return nil, Refused(call, err)
 	}
-	client, err := c.instanceReads(ctx, listQuery(zoneListFields))
+	client, err := c.instanceReads(ctx, listQuery(fields))
 	if err != nil {
 		return nil, Unanswered(call, err)
 	}
@@ -53,11 +67,15 @@ func (c *Client) Instances(ctx context.Context, zone string, labels map[string]s
 
 // Instance is as Cloud says.
 func (c *Client) Instance(ctx context.Context, zone, name string) (Instance, error) {
+	return knowingNotice(instanceFields, func(fields string) (Instance, error) { return c.get(ctx, zone, name, fields) })
+}
+
+func (c *Client) get(ctx context.Context, zone, name, fields string) (Instance, error) {
 	call := fmt.Sprintf("get %s in %s", name, zone)
 	if err := errors.Join(ValidateZone(zone), ValidateName(name)); err != nil {
 		return Instance{}, Refused(call, err)
 	}
-	client, err := c.instanceReads(ctx, url.Values{"fields": {instanceFields}})
+	client, err := c.instanceReads(ctx, url.Values{"fields": {fields}})
 	if err != nil {
 		return Instance{}, Unanswered(call, err)
 	}
@@ -70,11 +88,15 @@ func (c *Client) Instance(ctx context.Context, zone, name string) (Instance, err
 
 // AllInstances is as Cloud says.
 func (c *Client) AllInstances(ctx context.Context, labels map[string]string) ([]Instance, error) {
+	return knowingNotice(aggregatedFields, func(fields string) ([]Instance, error) { return c.listAll(ctx, labels, fields) })
+}
+
+func (c *Client) listAll(ctx context.Context, labels map[string]string, fields string) ([]Instance, error) {
 	call := "list instances of project " + c.project
 	if err := ValidateLabels(labels); err != nil {
 		return nil, Refused(call, err)
 	}
-	client, err := c.instanceReads(ctx, listQuery(aggregatedFields))
+	client, err := c.instanceReads(ctx, listQuery(fields))
 	if err != nil {
 		return nil, Unanswered(call, err)
 	}

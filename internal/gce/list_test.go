@@ -2,8 +2,10 @@ package gce_test
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -146,4 +148,31 @@ func TestZoneThatIsNotFound(t *testing.T) {
 	assert.Equal(t, gce.Invalid, gce.KindOf(err))
 	_, err = client.Operations(t.Context(), "mars-north1-a", time.Time{})
 	assert.Equal(t, gce.Invalid, gce.KindOf(err))
+}
+
+// Where GCE does not know the notice yet, the mask must not make all VMs unknown.
+func TestListsWhereTheNoticeIsNotKnown(t *testing.T) {
+	const vm = `{"name":"vm-1","zone":"https://x/zones/us-central1-a","id":"7","status":"RUNNING"}`
+	client := dial(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := `{"items":[` + vm + `]}`
+		switch {
+		case strings.Contains(r.URL.Query().Get("fields"), "preemptionNoticeDuration"):
+			w.WriteHeader(http.StatusBadRequest)
+			body = `{"error":{"code":400,"message":"Invalid field selection preemptionNoticeDuration","errors":[{"domain":"global","reason":"invalidParameter","location":"fields","locationType":"parameter"}]}}`
+		case strings.Contains(r.URL.Path, "/aggregated/"):
+			body = `{"items":{"zones/us-central1-a":{"instances":[` + vm + `]}}}`
+		case strings.HasSuffix(r.URL.Path, "/vm-1"):
+			body = vm
+		}
+		_, _ = io.WriteString(w, body)
+	}))
+	listed, err := client.Instances(t.Context(), "us-central1-a", nil)
+	require.NoError(t, err)
+	assert.Len(t, listed, 1)
+	listed, err = client.AllInstances(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Len(t, listed, 1)
+	found, err := client.Instance(t.Context(), "us-central1-a", "vm-1")
+	require.NoError(t, err)
+	assert.Equal(t, "7", found.ID)
 }
