@@ -33,8 +33,9 @@ func Router(s Server) http.Handler {
 	r.Method(http.MethodGet, "/metrics", webhook.Exposition(s.Registry))
 	r.Group(func(r chi.Router) {
 		r.Use(webhook.Bounded, middleware.AllowContentType("application/json"))
+		gate := webhook.NewGate()
 		hook := func(path string, handler http.Handler) {
-			r.Method(http.MethodPost, path, metrics.Measured(path, handler))
+			r.Method(http.MethodPost, path, metrics.Measured(path, gate.Admitted(handler)))
 		}
 		hook("/spotinstancejob/customize", webhook.Customize(s.Log, "spotinstancejob/customize", s.Job.Customize))
 		hook("/spotinstancejob/sync", webhook.Sync(s.Log, "spotinstancejob/sync", s.Job.Sync))

@@ -80,10 +80,10 @@ func (w *world) server() http.Handler {
 		Prices: w.prices, OwnIdentityNamespaces: w.trusted,
 	})
 	log := slog.New(slog.DiscardHandler)
-	mux := http.NewServeMux()
-	mux.Handle("/sync", webhook.Sync(log, "sync", w.hook.Sync))
+	mux, gate := http.NewServeMux(), webhook.NewGate()
+	mux.Handle("/sync", gate.Admitted(webhook.Sync(log, "sync", w.hook.Sync)))
 	mux.Handle("/customize", webhook.Customize(log, "customize", w.hook.Customize))
-	mux.Handle("/finalize", webhook.Sync(log, "finalize", w.hook.Finalize))
+	mux.Handle("/finalize", gate.Admitted(webhook.Sync(log, "finalize", w.hook.Finalize)))
 	return mux
 }
 

@@ -21,18 +21,61 @@ var decoding = json.JoinOptions(
 func unmarshal(data []byte, into any) error { return json.Unmarshal(data, into, decoding) }
 
 // unmarshalInPlace leaves the objects of Groups where they are in data, which must not change any more: a request of 1,000 VMs
-// has 28 MB of them.
+// has 28 MB of them. More than maxObjects are an error before they are in a map.
 func unmarshalInPlace(data []byte, into any) error {
-	inPlace := json.UnmarshalFromFunc(func(from *jsontext.Decoder, object *jsonv1.RawMessage) error {
-		value, err := from.ReadValue()
+	reader := groupsReader{data: data}
+	return json.Unmarshal(data, into, decoding, json.WithUnmarshalers(json.UnmarshalFromFunc(reader.groups)))
+}
+
+// groupsReader reads all Groups of one request.
+type groupsReader struct {
+	data []byte
+	read int // groups and objects
+}
+
+func (r *groupsReader) groups(from *jsontext.Decoder, into *Groups) error {
+	*into = nil
+	return r.members(from, func(name string) error {
+		group := map[string]jsonv1.RawMessage{}
+		if *into == nil {
+			*into = Groups{}
+		}
+		(*into)[name] = group
+		return r.members(from, func(key string) error {
+			value, err := from.ReadValue()
+			if err != nil {
+				return err
+			}
+			end := from.InputOffset()
+			group[key] = r.data[end-int64(len(value)) : end : end]
+			return nil
+		})
+	})
+}
+
+// members reads an object, or null, and calls read at each value.
+func (r *groupsReader) members(from *jsontext.Decoder, read func(name string) error) error {
+	begin, err := from.ReadToken()
+	if err != nil || begin.Kind() == jsontext.KindNull {
+		return err
+	}
+	if begin.Kind() != jsontext.KindBeginObject {
+		return fmt.Errorf("there is %s instead of objects by their names", begin.Kind())
+	}
+	for from.PeekKind() != jsontext.KindEndObject {
+		name, err := from.ReadToken()
 		if err != nil {
 			return err
 		}
-		end := from.InputOffset()
-		*object = data[end-int64(len(value)) : end : end]
-		return nil
-	})
-	return json.Unmarshal(data, into, decoding, json.WithUnmarshalers(inPlace))
+		if r.read++; r.read > maxObjects {
+			return fmt.Errorf("%w: it has more than %d objects", errTooLarge, maxObjects)
+		}
+		if err := read(name.String()); err != nil {
+			return err
+		}
+	}
+	_, err = from.ReadToken()
+	return err
 }
 
 // worthSharing is how many objects a processor decodes while another one starts.

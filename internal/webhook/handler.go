@@ -8,18 +8,18 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync"
+	"strings"
 	"time"
 
 	json "github.com/go-json-experiment/json/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// maxBody bounds a request: a pool of 1,000 VMs with kubelet-size Nodes and their pods stays below 64 MiB.
-const maxBody = 128 << 20
+// maxText is how much of an error, a name or a UID is said: any of them may be megabytes of somebody's request.
+const maxText = 1000
 
-// mostReserved is how much memory the mere announcement of a request's length can take.
-const mostReserved = 4 << 20
+// writeTime is how long a client may take to read its answer.
+const writeTime = 5 * time.Second
 
 // object is a pointer to P that has Kubernetes metadata.
 type object[P any] interface {
@@ -32,31 +32,35 @@ type object[P any] interface {
 func Sync[P any, O object[P]](log *slog.Logger, name string, hook func(context.Context, *Request[P]) (Response, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		var request Request[P]
-		line := []slog.Attr{slog.String("hook", name)}
-		var body []byte
-		text := texts.Get().(*bytes.Buffer)
-		defer recycle(text) // the request's objects are in it
-		err := decode(w, r, text, &request)
-		parent := O(&request.Parent)
-		if err == nil && parent.GetUID() == "" {
-			err = fmt.Errorf("%w: the request has no parent with a UID", ErrBadRequest)
-		}
-		if err == nil {
-			line = append(line,
-				slog.String("parent", parent.GetNamespace()+"/"+parent.GetName()),
-				slog.String("uid", string(parent.GetUID())))
-			var response Response
-			response, err = hook(r.Context(), &request)
-			line = append(line, response.Log...)
-			if err == nil {
-				body, err = encode(response)
-			}
-		}
-		line = append(line, slog.Int64("ms", time.Since(start).Milliseconds()))
-		respond(r.Context(), w, log, outcome{body: body, err: err, line: line})
+		o := answer[P, O](r, hook)
+		line := append([]slog.Attr{slog.String("hook", name)}, o.line...)
+		o.line = append(line, slog.Int64("ms", time.Since(start).Milliseconds()))
+		respond(r.Context(), w, log, o)
 	}
 }
+
+// answer has let go of the request's memory when it returns: a client may take its time to read.
+func answer[P any, O object[P]](r *http.Request, hook func(context.Context, *Request[P]) (Response, error)) (o outcome) {
+	defer func() { _ = r.Body.Close() }()
+	var request Request[P]
+	if o.err = decode(r, &request); o.err != nil {
+		return o
+	}
+	parent := O(&request.Parent)
+	if parent.GetUID() == "" {
+		o.err = errNoParent
+		return o
+	}
+	o.line = append(o.line, slog.String("parent", brief(parent.GetNamespace()+"/"+parent.GetName())), slog.String("uid", brief(string(parent.GetUID()))))
+	response, err := hook(r.Context(), &request)
+	o.line = append(o.line, response.Log...)
+	if o.err = err; err == nil {
+		o.body, o.err = encode(response)
+	}
+	return o
+}
+
+var errNoParent = fmt.Errorf("%w: the request has no parent with a UID", ErrBadRequest)
 
 // Customize serves a customize call with hook, which must be a pure function of the parent: Metacontroller caches its
 // answer by the parent's UID and generation.
@@ -64,9 +68,9 @@ func Customize[P any, O object[P]](log *slog.Logger, name string, hook func(*P) 
 	return func(w http.ResponseWriter, r *http.Request) {
 		var request CustomizeRequest[P]
 		var body []byte
-		err := decode(w, r, new(bytes.Buffer), &request)
+		err := decode(r, &request)
 		if err == nil && O(&request.Parent).GetUID() == "" {
-			err = fmt.Errorf("%w: the request has no parent with a UID", ErrBadRequest)
+			err = errNoParent
 		}
 		if err == nil {
 			body, err = json.Marshal(hook(&request.Parent))
@@ -75,35 +79,30 @@ func Customize[P any, O object[P]](log *slog.Logger, name string, hook func(*P) 
 	}
 }
 
-// texts are the buffers of requests that are answered: 28 MB of new memory for a pool of 1,000 VMs take as long as to copy them.
-var texts = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-func recycle(text *bytes.Buffer) {
-	text.Reset()
-	texts.Put(text)
-}
-
-func decode(w http.ResponseWriter, r *http.Request, text *bytes.Buffer, into any) error {
-	if err := readAll(text, http.MaxBytesReader(w, r.Body, maxBody), min(max(r.ContentLength, 0), maxBody)); err != nil {
-		return fmt.Errorf("%w: read the request: %w", ErrBadRequest, err)
+func decode(r *http.Request, into any) error {
+	text, err := textOf(r)
+	if err != nil {
+		return err
 	}
-	if err := unmarshalInPlace(text.Bytes(), into); err != nil {
+	if err := unmarshalInPlace(text, into); err != nil {
 		return fmt.Errorf("%w: decode the request: %w", ErrBadRequest, err)
 	}
 	return nil
 }
 
-// readAll reads a body of the announced length. What is announced is believed once mostReserved of it is there: a buffer that
-// only doubles costs as much as the decoding.
-func readAll(into *bytes.Buffer, body io.Reader, announced int64) error {
-	first := min(announced, mostReserved)
-	into.Grow(int(first) + bytes.MinRead)
-	if _, err := io.CopyN(into, body, first); err != nil && !errors.Is(err, io.EOF) {
-		return err
+// textOf is the body, which a Gate has read already wherever others can call.
+func textOf(r *http.Request) ([]byte, error) {
+	if body, ok := r.Body.(*received); ok {
+		return body.text, nil
 	}
-	into.Grow(int(announced-first) + bytes.MinRead)
-	_, err := into.ReadFrom(body)
-	return err
+	text, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: read the request: %w", ErrBadRequest, err)
+	}
+	if len(text) > maxBody {
+		return nil, errTooLarge
+	}
+	return text, nil
 }
 
 // encode refuses what Metacontroller would take for an order to wipe the status, or would crash on.
@@ -135,15 +134,17 @@ type outcome struct {
 }
 
 func respond(ctx context.Context, w http.ResponseWriter, log *slog.Logger, o outcome) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime)) // only a test's recorder has none
 	if o.err != nil {
 		code := http.StatusInternalServerError
-		if tooLarge, _ := errors.AsType[*http.MaxBytesError](o.err); tooLarge != nil {
+		if errors.Is(o.err, errTooLarge) {
 			code = http.StatusRequestEntityTooLarge
 		} else if errors.Is(o.err, ErrBadRequest) {
 			code = http.StatusBadRequest
 		}
-		log.LogAttrs(ctx, slog.LevelError, "hook failed", append(o.line, slog.Int("code", code), slog.String("error", o.err.Error()))...)
-		http.Error(w, o.err.Error(), code)
+		text := brief(o.err.Error())
+		log.LogAttrs(ctx, slog.LevelError, "hook failed", append(o.line, slog.Int("code", code), slog.String("error", text))...)
+		http.Error(w, text, code)
 		return
 	}
 	level := slog.LevelInfo
@@ -156,4 +157,17 @@ func respond(ctx context.Context, w http.ResponseWriter, log *slog.Logger, o out
 		return
 	}
 	log.LogAttrs(ctx, level, "hook", o.line...)
+}
+
+// brief is one line of at most maxText bytes.
+func brief(text string) string {
+	cut := len(text) > maxText
+	if cut {
+		text = text[:maxText]
+	}
+	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, ""), func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+	if cut {
+		text += " …"
+	}
+	return text
 }

@@ -39,15 +39,19 @@ func Recovered(log *slog.Logger) func(http.Handler) http.Handler {
 	}
 }
 
-// Serve answers requests on listener until ctx ends, then finishes the calls in flight for at most drain and returns.
+// Serve answers requests on listener until ctx ends, then finishes the calls in flight for at most drain and returns. Of more than
+// maxConnections it closes those that have waited longest for their client.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, drain time.Duration) error {
+	open := newConnections(maxConnections)
 	server := &http.Server{
 		Handler:           handler,
+		ConnContext:       open.accept,
+		ConnState:         open.changed,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       CallTimeout,
 		WriteTimeout:      2 * CallTimeout,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes:    16 << 10,
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

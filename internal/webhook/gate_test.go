@@ -1,0 +1,214 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// unread fails the test if the body of a call is read that has no room.
+type unread struct{ *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.Error("the body was read")
+	return 0, io.EOF
+}
+
+func post(handler http.Handler, body io.Reader) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", body))
+	return w
+}
+
+func TestCallWithoutRoomIsToldWhenToComeAgain(t *testing.T) {
+	gate := NewGate()
+	gate.calls = 1
+	var inner *httptest.ResponseRecorder
+	var handler http.Handler
+	handler = gate.Admitted(Sync(slog.New(slog.DiscardHandler), "test", func(context.Context, *Request[corev1.Pod]) (Response, error) {
+		inner = post(handler, unread{t})
+		return Response{Status: 1}, nil
+	}))
+	assert.Equal(t, http.StatusOK, post(handler, strings.NewReader(podRequest)).Code)
+	assert.Equal(t, http.StatusTooManyRequests, inner.Code)
+	assert.Equal(t, "1", inner.Header().Get("Retry-After"), "without it Metacontroller calls again at once")
+	assert.Equal(t, "close", inner.Header().Get("Connection"), "or the server reads the rest of the body")
+	assert.Equal(t, http.StatusOK, post(handler, strings.NewReader(podRequest)).Code, "the room is given back")
+	assert.Zero(t, gate.taken)
+}
+
+func TestBodyThatIsAnnouncedTooLargeIsNotRead(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/", unread{t})
+	r.ContentLength = maxBody + 1
+	w := httptest.NewRecorder()
+	NewGate().Admitted(http.NotFoundHandler()).ServeHTTP(w, r)
+	assert.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
+	assert.Contains(t, w.Body.String(), "use several pools")
+}
+
+// arriving is a call whose body arrives at so many bytes in its first second.
+func arriving(gate *Gate, bytes int64, cut *[]string, name string) *call {
+	c := &call{gate: gate, begun: time.Now().Add(-time.Second), arriving: true, arrived: bytes}
+	c.cut = func() { *cut = append(*cut, name) }
+	return c
+}
+
+func TestSlowestSenderGivesWay(t *testing.T) {
+	var cut []string
+	gate := NewGate()
+	gate.calls = 3
+	slow, fast, working := arriving(gate, 100, &cut, "slow"), arriving(gate, 1<<20, &cut, "fast"), arriving(gate, 0, &cut, "working")
+	for _, c := range []*call{slow, fast, working} {
+		require.True(t, gate.enter(c))
+	}
+	require.True(t, gate.complete(working))
+	fresh := &call{gate: gate, begun: time.Now(), arriving: true, cut: func() { cut = append(cut, "fresh") }}
+	assert.True(t, gate.enter(fresh))
+	assert.Equal(t, []string{"slow"}, cut)
+	assert.False(t, gate.take(slow, 1, 101), "it has had to go")
+	assert.ErrorIs(t, slow.failure(fmt.Errorf("read: %w", io.ErrUnexpectedEOF)), ErrBadRequest)
+	assert.True(t, gate.take(fast, 1, 1<<20))
+
+	gate.complete(fast)
+	assert.False(t, gate.enter(&call{gate: gate, begun: time.Now()}), "nobody goes whose body is there, or who has only just begun")
+	gate.leave(working)
+	assert.True(t, gate.enter(&call{gate: gate, begun: time.Now()}))
+}
+
+func TestMemoryIsSharedByThoseThatSendFast(t *testing.T) {
+	var cut []string
+	gate := NewGate()
+	gate.memory = 100
+	slow, fast := arriving(gate, 10, &cut, "slow"), arriving(gate, 20, &cut, "fast")
+	require.True(t, gate.enter(slow) && gate.enter(fast))
+	require.True(t, gate.take(slow, 60, 10) && gate.take(fast, 40, 20))
+	assert.False(t, gate.take(slow, 61, 10), "nobody is slower")
+	assert.Empty(t, cut)
+	assert.True(t, gate.take(fast, 41, 20))
+	assert.Equal(t, []string{"slow"}, cut)
+	gate.leave(slow)
+	gate.leave(fast)
+	assert.Zero(t, gate.taken)
+}
+
+// breaksOff is a body of which so many bytes arrive.
+type breaksOff struct{ left int }
+
+func (b *breaksOff) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, errors.New("nothing more comes")
+	}
+	n := min(len(p), b.left)
+	b.left -= n
+	return n, nil
+}
+
+func TestBuffersGrowWithWhatHasArrived(t *testing.T) {
+	for _, arrived := range []int{120, 10 << 20} {
+		for _, announced := range []int64{-1, 60 << 20} {
+			gate := NewGate()
+			r := httptest.NewRequest(http.MethodPost, "/", &breaksOff{arrived})
+			r.ContentLength = announced
+			c := &call{gate: gate, begun: time.Now(), arriving: true, cut: func() {}}
+			body := &received{call: c}
+			err := gate.receive(body, r, http.NewResponseController(httptest.NewRecorder()))
+			require.ErrorContains(t, err, "nothing more comes")
+			assert.LessOrEqual(t, cap(body.text), max(reserved, 2*arrived+1), "%d of %d bytes", arrived, announced)
+			assert.LessOrEqual(t, gate.taken, int64(max(reserved, 2*arrived+1)))
+			require.NoError(t, body.Close())
+			assert.Zero(t, gate.taken)
+		}
+	}
+}
+
+func TestFewLargeBuffersAreKept(t *testing.T) {
+	gate := NewGate()
+	for _, size := range []int{minSpareSize, 3 << 20, minSpareSize - 1, 2 << 20, maxSpareSize + 1} {
+		gate.keep(make([]byte, 0, size))
+	}
+	assert.Len(t, gate.spare, maxSpare)
+	assert.Nil(t, gate.reuse(4<<20))
+	assert.Equal(t, 2<<20, cap(gate.reuse(1)), "the smallest that is large enough")
+	assert.Equal(t, 3<<20, cap(gate.reuse(3<<20)))
+	assert.Empty(t, gate.spare)
+}
+
+func TestOversizedRequestsAreRefused(t *testing.T) {
+	many := func(format string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	for name, body := range map[string]string{
+		"a million empty objects":       `{"children":{"Job.batch/v1":{` + many(`"j%d":{},`, 1_000_000) + `}}}`,
+		"objects of several groups":     `{"children":{"A":{` + many(`"a%d":{},`, 6_000) + `}},"related":{"B":{` + many(`"b%d":{},`, 6_000) + `}}}`,
+		"a million empty groups":        `{"related":{` + many(`"g%d":{},`, 1_000_000) + `}}`,
+		"a million containers of a pod": `{"parent":{"spec":{"containers":[` + strings.Repeat("{},", 1_000_000) + `{}]}}}`,
+		"the same with white space":     `{"parent":{"spec":{"containers":[` + strings.Repeat("{} , ", 1_000_000) + `{}]}}}`,
+		"two million finalizers":        `{"parent":{"metadata":{"finalizers":[` + strings.Repeat(`"",`, 2_000_000) + `""]}}}`,
+		"two million labels":            `{"parent":{"metadata":{"labels":{` + many(`"%d":"",`, 2_000_000) + `}}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			gate := NewGate()
+			handler := gate.Admitted(Sync(slog.New(slog.DiscardHandler), "test", func(context.Context, *Request[corev1.Pod]) (Response, error) {
+				t.Error("the hook was called")
+				return Response{Status: 1}, nil
+			}))
+			allocated := testing.AllocsPerRun(1, func() {
+				w := post(handler, strings.NewReader(body))
+				assert.Equal(t, http.StatusRequestEntityTooLarge, w.Code, w.Body)
+			})
+			assert.Less(t, allocated, 50_000.0, "it is refused before it is decoded")
+			assert.Zero(t, gate.taken)
+		})
+	}
+}
+
+func TestShape(t *testing.T) {
+	const text = "{\"a\":[{},\n {\"b\":{}, \"c\":[1,2]}], \"d\": {\"k:{\\\"type\\\"}\":{}}}"
+	for split := range len(text) {
+		var s shape
+		s.add([]byte(text[:split]))
+		s.add([]byte(text[split:]))
+		assert.Equal(t, 4, s.values, split)
+		assert.Equal(t, 3, s.elements, split) // the text itself is one
+		assert.Equal(t, int64(4*memoryOfValue+3*memoryOfElement), s.memory())
+	}
+}
+
+func TestAnswersEchoOneLineAtMost(t *testing.T) {
+	long := strings.Repeat("x", 3<<20)
+	for name, body := range map[string]string{
+		"a key": `{"parent":{"metadata":{"uid":"u"}},"related":{"Pod.v1":{"` + long + `":{"metadata":7}}}}`,
+		"lines": `{"parent":{"metadata":{"uid":"u"}},"related":{"Pod.v1":{"a\nb\r\nc":{"metadata":7}}}}`,
+		"a UID": `{"parent":{"metadata":{"uid":"` + long + `"}},"related":{"Pod.v1":{"x":{"metadata":7}}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			handler := Sync(slog.New(slog.NewTextHandler(&log, nil)), "test", func(_ context.Context, r *Request[corev1.Pod]) (Response, error) {
+				_, err := Objects[corev1.Pod](r.Related, "Pod.v1")
+				return Response{}, err
+			})
+			w := post(handler, strings.NewReader(body))
+			assert.Equal(t, http.StatusInternalServerError, w.Code)
+			assert.Contains(t, w.Body.String(), "decode Pod.v1")
+			assert.Less(t, w.Body.Len(), 2*maxText)
+			assert.Equal(t, 1, strings.Count(w.Body.String(), "\n"))
+			assert.Less(t, log.Len(), 4*maxText)
+		})
+	}
+}
