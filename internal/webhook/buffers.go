@@ -3,22 +3,25 @@ package webhook
 import "slices"
 
 const (
-	// reserved is how much memory the announcement of a body's length can take before any of it is there.
-	reserved = 512 << 10
+	// firstSize is of a call's first buffer, before any of its body is there.
+	firstSize = 16 << 10
 	// Of large buffers whose request is answered so many are kept: 28 MB of new memory take as long as to copy them.
 	maxSpare     = 2
 	maxSpareSize = 32 << 20
 	minSpareSize = 1 << 20
 )
 
-// grow is a larger buffer with the same text: a kept one that has room for all that was announced, or one of twice the size. What
-// is announced makes it smaller, never larger than that.
+// grow is a larger buffer with the same text: a kept one that has room for all that was announced, or one of four times the size,
+// and of twice the size if it is large. What is announced makes it smaller, never larger than that.
 func (g *Gate) grow(text []byte, announced int64) []byte {
-	size := min(2*int64(cap(text)), maxBody+1)
+	size := 4 * int64(cap(text))
+	if size > minSpareSize {
+		size = min(max(minSpareSize, 2*int64(cap(text))), maxBody+1)
+	}
 	if announced > int64(len(text)) {
 		size = min(size, announced+1) // the end of the body is found without growing again
 	}
-	if size > minSpareSize {
+	if size >= minSpareSize {
 		if kept := g.reuse(max(size, announced)); kept != nil {
 			return append(kept[:0], text...)
 		}

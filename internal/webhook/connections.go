@@ -6,15 +6,20 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // maxConnections may be open. Metacontroller needs as many as it makes calls; kubelets and Prometheus need a few.
-const maxConnections = 1024
+const maxConnections = 2048
 
-// connections closes the one that has waited longest for its client when there are too many: a client that comes with a request,
-// such as a probe, is always served, however many others say nothing.
+// minSilence is how long a client may say nothing before its connection is closed for another one.
+const minSilence = time.Second
+
+// connections closes the one whose client has been silent longest when there are too many: a client that comes with a request,
+// such as a probe, is served soon, however many others say nothing.
 type connections struct {
-	most int
+	most    int
+	silence time.Duration
 
 	mu      sync.Mutex
 	open    map[net.Conn]*connection
@@ -24,28 +29,47 @@ type connections struct {
 type connection struct {
 	all   *connections
 	conn  net.Conn
-	place *list.Element // in waiting; nil while a call is under way
+	place *list.Element // in waiting; nil while a call is worked on
+	moved time.Time     // when its client last did something
 }
 
 func newConnections(most int) *connections {
-	return &connections{most: most, open: map[net.Conn]*connection{}}
+	return &connections{most: most, silence: minSilence, open: map[net.Conn]*connection{}}
 }
 
 type connectionKey struct{}
 
-// accept is the server's ConnContext.
+// accept is the server's ConnContext. Nobody else is accepted before it returns.
 func (a *connections) accept(ctx context.Context, conn net.Conn) context.Context {
+	for wait := a.makeRoom(); wait > 0; wait = a.makeRoom() {
+		time.Sleep(wait)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c := &connection{all: a, conn: conn}
+	c := &connection{all: a, conn: conn, moved: time.Now()}
 	a.open[conn] = c
 	c.place = a.waiting.PushBack(conn)
-	if len(a.open) > a.most {
-		longest := a.waiting.Front().Value.(net.Conn)
-		a.forget(longest)
-		_ = longest.Close()
-	}
 	return context.WithValue(ctx, connectionKey{}, c)
+}
+
+// makeRoom returns how long nobody can be asked to go.
+func (a *connections) makeRoom() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.open) < a.most {
+		return 0
+	}
+	longest := a.waiting.Front()
+	if longest == nil {
+		return a.silence
+	}
+	conn := longest.Value.(net.Conn)
+	if wait := a.silence - time.Since(a.open[conn].moved); wait > 0 {
+		return wait
+	}
+	a.forget(conn)
+	_ = conn.Close()
+	return 0
 }
 
 // changed is the server's ConnState.
@@ -57,8 +81,16 @@ func (a *connections) changed(conn net.Conn, state http.ConnState) {
 	case c == nil:
 	case state == http.StateClosed || state == http.StateHijacked:
 		a.forget(conn)
-	case c.place != nil && state != http.StateNew:
-		a.waiting.MoveToBack(c.place)
+	case state != http.StateNew:
+		c.move()
+	}
+}
+
+// move is called with all locked.
+func (c *connection) move() {
+	c.moved = time.Now()
+	if c.all.open[c.conn] == c && c.place != nil {
+		c.all.waiting.MoveToBack(c.place)
 	}
 }
 
@@ -67,6 +99,15 @@ func (a *connections) forget(conn net.Conn) {
 		a.waiting.Remove(c.place)
 	}
 	delete(a.open, conn)
+}
+
+// moved says that a part of the request's body has arrived.
+func moved(ctx context.Context) {
+	if c, ok := ctx.Value(connectionKey{}).(*connection); ok {
+		c.all.mu.Lock()
+		defer c.all.mu.Unlock()
+		c.move()
+	}
 }
 
 // holdConnection keeps the request's connection from being closed for others until release: the gate looks after it.
@@ -93,5 +134,6 @@ func (c *connection) release() {
 	defer c.all.mu.Unlock()
 	if c.all.open[c.conn] == c && c.place == nil {
 		c.place = c.all.waiting.PushBack(c.conn)
+		c.moved = time.Now()
 	}
 }

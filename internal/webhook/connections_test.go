@@ -23,6 +23,7 @@ func (c *client) Close() error {
 
 func TestWhoWaitsLongestMakesRoom(t *testing.T) {
 	all := newConnections(3)
+	all.silence = 0
 	connect := func() *client {
 		c := &client{}
 		c.ctx = all.accept(t.Context(), c)

@@ -6,29 +6,31 @@ import (
 )
 
 const (
-	// maxCalls is how many calls may be under way. Metacontroller makes 40 at most, with 20 workers for each of two controllers.
+	// maxCalls may be worked on at a time. Metacontroller makes 40 at most, with 20 workers for each of two controllers.
 	maxCalls = 100
 	// maxMemory is what all calls under way may take: one request of the greatest shape, or two of 1,000 VMs. It is half of the
 	// GOMEMLIMIT in manifests/20-deployment.yaml; the other half is for what the collector has not come to.
 	maxMemory = 400 << 20
-	// patience is how long a call is let alone before it has to give way to another one.
+	// patience is how long a client is let alone before it has to give way to another one.
 	patience = 250 * time.Millisecond
 )
 
-// Gate lets calls in while there is room for them, and gives the room of the slowest sender to who comes next.
+// Gate lets calls in while there is room for them. Who is slow to send takes memory, but keeps nobody from being worked on; and
+// gives that memory to who sends faster.
 type Gate struct {
 	calls  int // limits
 	memory int64
 
-	mu     sync.Mutex
-	inside map[*call]struct{}
-	taken  int64
-	spare  [][]byte
+	mu       sync.Mutex
+	arriving map[*call]struct{} // their bodies are
+	working  int
+	taken    int64
+	spare    [][]byte
 }
 
 // NewGate returns a gate with nobody inside.
 func NewGate() *Gate {
-	return &Gate{calls: maxCalls, memory: maxMemory, inside: map[*call]struct{}{}}
+	return &Gate{calls: maxCalls, memory: maxMemory, arriving: map[*call]struct{}{}}
 }
 
 // call is one call under way. Its gate guards what changes.
@@ -37,20 +39,33 @@ type call struct {
 	begun time.Time
 	cut   func() // ends the arrival of its body
 
-	arrived  int64
-	arriving bool
-	taken    int64
-	gone     bool // it has left, or had to
+	arrived int64
+	taken   int64
+	working bool
+	gone    bool // it has left, or had to
 }
 
 // enter lets a call in whose body has not been read yet. It is false if there is no room.
 func (g *Gate) enter(c *call) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.inside) >= g.calls && !g.displace(c) {
+	if g.working >= g.calls {
 		return false
 	}
-	g.inside[c] = struct{}{}
+	g.arriving[c] = struct{}{}
+	return true
+}
+
+// work lets a call be worked on whose body is there. From now on it does not have to give way.
+func (g *Gate) work(c *call) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.gone || g.working >= g.calls {
+		return false
+	}
+	delete(g.arriving, c)
+	c.working = true
+	g.working++
 	return true
 }
 
@@ -66,8 +81,11 @@ func (g *Gate) remove(c *call) {
 		return
 	}
 	c.gone = true
-	delete(g.inside, c)
+	delete(g.arriving, c)
 	g.taken -= c.taken
+	if c.working {
+		g.working--
+	}
 }
 
 // take gives the call so much memory in all, for so many bytes that have arrived. It is false if there is no room, or if the
@@ -93,11 +111,8 @@ func (g *Gate) take(c *call, memory, arrived int64) bool {
 func (g *Gate) displace(by *call) bool {
 	now := time.Now()
 	var slowest *call
-	for c := range g.inside {
-		if c == by || !c.arriving || now.Sub(c.begun) < patience {
-			continue
-		}
-		if slowest == nil || c.speed(now) < slowest.speed(now) {
+	for c := range g.arriving {
+		if c != by && now.Sub(c.begun) > patience && (slowest == nil || c.speed(now) < slowest.speed(now)) {
 			slowest = c
 		}
 	}
@@ -111,11 +126,3 @@ func (g *Gate) displace(by *call) bool {
 
 // speed is in bytes per second.
 func (c *call) speed(now time.Time) float64 { return float64(c.arrived) / now.Sub(c.begun).Seconds() }
-
-// complete says that the body is there: the call waits for nobody any more, and does not have to give way.
-func (g *Gate) complete(c *call) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	c.arriving = false
-	return !c.gone
-}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -58,49 +59,65 @@ func TestBodyThatIsAnnouncedTooLargeIsNotRead(t *testing.T) {
 	assert.Contains(t, w.Body.String(), "use several pools")
 }
 
-// arriving is a call whose body arrives at so many bytes in its first second.
+// arriving is a call that has sent so many bytes in its first second.
 func arriving(gate *Gate, bytes int64, cut *[]string, name string) *call {
-	c := &call{gate: gate, begun: time.Now().Add(-time.Second), arriving: true, arrived: bytes}
+	c := &call{gate: gate, begun: time.Now().Add(-time.Second), arrived: bytes}
 	c.cut = func() { *cut = append(*cut, name) }
 	return c
 }
 
-func TestSlowestSenderGivesWay(t *testing.T) {
-	var cut []string
+func TestSlowSendersKeepNobodyOut(t *testing.T) {
 	gate := NewGate()
-	gate.calls = 3
-	slow, fast, working := arriving(gate, 100, &cut, "slow"), arriving(gate, 1<<20, &cut, "fast"), arriving(gate, 0, &cut, "working")
-	for _, c := range []*call{slow, fast, working} {
-		require.True(t, gate.enter(c))
-	}
-	require.True(t, gate.complete(working))
-	fresh := &call{gate: gate, begun: time.Now(), arriving: true, cut: func() { cut = append(cut, "fresh") }}
-	assert.True(t, gate.enter(fresh))
-	assert.Equal(t, []string{"slow"}, cut)
-	assert.False(t, gate.take(slow, 1, 101), "it has had to go")
-	assert.ErrorIs(t, slow.failure(fmt.Errorf("read: %w", io.ErrUnexpectedEOF)), ErrBadRequest)
-	assert.True(t, gate.take(fast, 1, 1<<20))
-
-	gate.complete(fast)
-	assert.False(t, gate.enter(&call{gate: gate, begun: time.Now()}), "nobody goes whose body is there, or who has only just begun")
-	gate.leave(working)
-	assert.True(t, gate.enter(&call{gate: gate, begun: time.Now()}))
+	gate.calls = 1
+	slow, fast, late := &call{gate: gate}, &call{gate: gate}, &call{gate: gate}
+	require.True(t, gate.enter(slow) && gate.enter(fast) && gate.enter(late))
+	assert.True(t, gate.work(fast))
+	assert.False(t, gate.work(late), "one is worked on already")
+	assert.False(t, gate.enter(&call{gate: gate}))
+	gate.leave(fast)
+	gate.leave(fast)
+	assert.True(t, gate.work(late))
+	gate.leave(slow)
+	assert.False(t, gate.work(slow))
 }
 
-func TestMemoryIsSharedByThoseThatSendFast(t *testing.T) {
+func TestMemoryIsOfThoseThatSendFast(t *testing.T) {
 	var cut []string
 	gate := NewGate()
 	gate.memory = 100
-	slow, fast := arriving(gate, 10, &cut, "slow"), arriving(gate, 20, &cut, "fast")
-	require.True(t, gate.enter(slow) && gate.enter(fast))
-	require.True(t, gate.take(slow, 60, 10) && gate.take(fast, 40, 20))
-	assert.False(t, gate.take(slow, 61, 10), "nobody is slower")
+	slow, fast, working := arriving(gate, 10, &cut, "slow"), arriving(gate, 20, &cut, "fast"), arriving(gate, 0, &cut, "working")
+	for _, c := range []*call{slow, fast, working} {
+		require.True(t, gate.enter(c))
+	}
+	require.True(t, gate.take(slow, 50, 10) && gate.take(fast, 40, 20) && gate.take(working, 10, 0) && gate.work(working))
+	assert.False(t, gate.take(slow, 51, 10), "nobody is slower")
 	assert.Empty(t, cut)
 	assert.True(t, gate.take(fast, 41, 20))
 	assert.Equal(t, []string{"slow"}, cut)
-	gate.leave(slow)
-	gate.leave(fast)
+	assert.False(t, gate.take(slow, 1, 11), "it has had to go")
+	assert.ErrorIs(t, slow.failure(os.ErrDeadlineExceeded), errNoRoom)
+
+	fresh := &call{gate: gate, begun: time.Now(), cut: func() { cut = append(cut, "fresh") }}
+	require.True(t, gate.enter(fresh))
+	assert.True(t, gate.take(fresh, 80, 1), "who has only just begun may be faster")
+	assert.Equal(t, []string{"slow", "fast"}, cut)
+	other := arriving(gate, 1<<30, &cut, "other")
+	require.True(t, gate.enter(other))
+	assert.False(t, gate.take(other, 11, 1<<30), "nobody goes who is worked on, or has only just begun")
+	for _, c := range []*call{slow, fast, working, fresh, other} {
+		gate.leave(c)
+	}
 	assert.Zero(t, gate.taken)
+	assert.Zero(t, gate.working)
+}
+
+func TestWhoSendsTooSlowlyIsTold(t *testing.T) {
+	gate := NewGate()
+	c := &call{gate: gate}
+	w := httptest.NewRecorder()
+	refuse(w, c.failure(os.ErrDeadlineExceeded))
+	assert.Equal(t, http.StatusRequestTimeout, w.Code)
+	assert.Equal(t, "close", w.Header().Get("Connection"))
 }
 
 // breaksOff is a body of which so many bytes arrive.
@@ -121,12 +138,12 @@ func TestBuffersGrowWithWhatHasArrived(t *testing.T) {
 			gate := NewGate()
 			r := httptest.NewRequest(http.MethodPost, "/", &breaksOff{arrived})
 			r.ContentLength = announced
-			c := &call{gate: gate, begun: time.Now(), arriving: true, cut: func() {}}
+			c := &call{gate: gate, begun: time.Now(), cut: func() {}}
 			body := &received{call: c}
 			err := gate.receive(body, r, http.NewResponseController(httptest.NewRecorder()))
 			require.ErrorContains(t, err, "nothing more comes")
-			assert.LessOrEqual(t, cap(body.text), max(reserved, 2*arrived+1), "%d of %d bytes", arrived, announced)
-			assert.LessOrEqual(t, gate.taken, int64(max(reserved, 2*arrived+1)))
+			assert.LessOrEqual(t, cap(body.text), max(firstSize, 2*arrived), "%d of %d bytes", arrived, announced)
+			assert.Equal(t, int64(cap(body.text)), gate.taken)
 			require.NoError(t, body.Close())
 			assert.Zero(t, gate.taken)
 		}

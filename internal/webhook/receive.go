@@ -31,9 +31,8 @@ var (
 func (g *Gate) Admitted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connection := http.NewResponseController(w)
-		c := &call{gate: g, begun: time.Now(), arriving: true}
+		c := &call{gate: g, begun: time.Now()}
 		c.cut = func() { _ = connection.SetReadDeadline(time.Now()) }
-		defer holdConnection(r.Context())()
 		body := &received{call: c}
 		defer func() { _ = body.Close() }()
 		err := errTooLarge
@@ -44,7 +43,8 @@ func (g *Gate) Admitted(next http.Handler) http.Handler {
 			refuse(w, err)
 			return
 		}
-		_ = connection.SetReadDeadline(c.begun.Add(2 * CallTimeout)) // of nothing: the server watches whether the client hangs up
+		defer holdConnection(r.Context())()
+		_ = connection.SetReadDeadline(time.Now().Add(2 * CallTimeout)) // of nothing: the server watches whether the client hangs up
 		r.Body = body
 		next.ServeHTTP(w, r)
 	})
@@ -83,11 +83,7 @@ func (g *Gate) receive(body *received, r *http.Request, connection *http.Respons
 		return errNoRoom
 	}
 	var seen shape
-	first := int64(4 << 10)
-	if r.ContentLength >= 0 {
-		first = min(r.ContentLength+1, reserved)
-	}
-	body.text = make([]byte, 0, first)
+	body.text = make([]byte, 0, firstSize)
 	for {
 		if len(body.text) == cap(body.text) {
 			body.text = g.grow(body.text, r.ContentLength)
@@ -100,6 +96,7 @@ func (g *Gate) receive(body *received, r *http.Request, connection *http.Respons
 		n, err := r.Body.Read(free[:min(len(free), maxRead)])
 		body.text = body.text[:len(body.text)+n]
 		seen.add(free[:n])
+		moved(r.Context())
 		if len(body.text) > maxBody {
 			return errTooLarge
 		}
@@ -113,7 +110,7 @@ func (g *Gate) receive(body *received, r *http.Request, connection *http.Respons
 			return c.failure(err)
 		}
 	}
-	if !g.take(c, int64(cap(body.text))+seen.memory(), int64(len(body.text))) || !g.complete(c) {
+	if !g.take(c, int64(cap(body.text))+seen.memory(), int64(len(body.text))) || !g.work(c) {
 		return errNoRoom
 	}
 	return nil
