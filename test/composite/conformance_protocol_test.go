@@ -58,6 +58,17 @@ func testErrorsBackOff(t *testing.T, f *fixture) {
 	require.Nil(t, f.get("widgets", "w").Object["status"], "a failed call writes no status")
 }
 
+// A parent whose hook fails for long waits for up to 1,000 s, but not for longer than resyncPeriodSeconds.
+func testResyncDespiteBackOff(t *testing.T, f *fixture) {
+	f.on("sync", func(hookRequest) reply { return reply{code: 500, body: "nobody is there"} })
+	f.controller(ignoreStatusChanges, func(spec map[string]any) { spec["resyncPeriodSeconds"] = int64(1) })
+	f.parent("w")
+	// Back-off alone makes the 17th call 5 ms · (2¹⁶ − 1) = 328 s after the first.
+	eventually(t, "the hook is called more often than back-off allows", func() bool { return len(f.calls("sync")) >= 17 })
+	f.always("sync", answer{"status": map[string]any{"ready": true}, "children": children()})
+	eventually(t, "the hook is called soon after it is back", func() bool { return f.get("widgets", "w").Object["status"] != nil })
+}
+
 func testTooManyRequests(t *testing.T, f *fixture) {
 	f.on("sync", func(hookRequest) reply {
 		if len(f.calls("sync")) == 1 {

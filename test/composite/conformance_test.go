@@ -45,6 +45,7 @@ var conformance = map[string]func(*testing.T, *fixture){
 	"undeclared-kind":           testUndeclaredKind,
 	"resync-earliest":           testResyncEarliest,
 	"errors-back-off":           testErrorsBackOff,
+	"resync-despite-back-off":   testResyncDespiteBackOff,
 	"too-many-requests":         testTooManyRequests,
 	"strict-response":           testStrictResponse,
 	"customize-cached":          testCustomizeCached,

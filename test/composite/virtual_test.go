@@ -217,6 +217,23 @@ func TestResyncs(t *testing.T) {
 	})
 }
 
+func TestResyncDoesNotWaitForBackOff(t *testing.T) {
+	often := func(spec map[string]any) { spec["resyncPeriodSeconds"] = int64(20) }
+	inWorld(t, Options{}, often, func(t *testing.T, w *world) {
+		const away = 30 * time.Minute
+		w.hook = func(call worldCall) (int, string) {
+			if call.at < away {
+				return 500, "nobody is there"
+			}
+			return 200, `{"children":[]}`
+		}
+		w.parent("w")
+		time.Sleep(away + 21*time.Second)
+		calls := w.called("/sync")
+		require.Greater(t, calls[len(calls)-1].at, away)
+	})
+}
+
 func TestCustomizeAnswersAreKeptFor20Minutes(t *testing.T) {
 	customize := func(spec map[string]any) { spec["hooks"].(map[string]any)["customize"] = hookAt("customize") }
 	inWorld(t, Options{}, customize, func(t *testing.T, w *world) {

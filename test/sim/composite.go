@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -16,9 +17,10 @@ import (
 type composite struct {
 	name       string
 	parentKind string
-	childKinds []string // in the order of their group keys
-	finalizer  string   // empty: no finalize hook
-	encoded    []byte   // the object, as it goes into each request
+	childKinds []string      // in the order of their group keys
+	finalizer  string        // empty: no finalize hook
+	encoded    []byte        // the object, as it goes into each request
+	resync     time.Duration // every parent is synced this often
 	paths      struct{ customize, sync, finalize string }
 }
 
@@ -34,7 +36,8 @@ type manifest struct {
 		ChildResources []struct {
 			Resource string `json:"resource"`
 		} `json:"childResources"`
-		Hooks map[string]struct {
+		ResyncPeriodSeconds int `json:"resyncPeriodSeconds"`
+		Hooks               map[string]struct {
 			Webhook struct {
 				URL string `json:"url"`
 			} `json:"webhook"`
@@ -83,6 +86,10 @@ func compositeOf(document []byte) (composite, error) {
 	c := composite{name: m.Metadata.Name, parentKind: kinds[m.Spec.ParentResource.Resource], encoded: encoded}
 	for _, child := range m.Spec.ChildResources {
 		c.childKinds = append(c.childKinds, kinds[child.Resource])
+	}
+	c.resync = flushInterval
+	if seconds := m.Spec.ResyncPeriodSeconds; seconds > 0 {
+		c.resync = time.Duration(seconds) * time.Second
 	}
 	path := func(hook string) string {
 		_, rest, _ := strings.Cut(strings.TrimPrefix(m.Spec.Hooks[hook].Webhook.URL, "http://"), "/")

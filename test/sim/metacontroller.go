@@ -10,6 +10,7 @@ const (
 	startTakes     = 2 * time.Second  // of Metacontroller, to its first sync
 	flushInterval  = 30 * time.Minute // every parent is synced once in a while (--cache-flush-interval)
 	customizeTTL   = 20 * time.Minute
+	resyncsOfAll   = 15 // of all parents: one in so many
 	relatedSyncing = 100 * time.Millisecond
 	writeTakes     = 5 * time.Millisecond // from an answer to its writes
 )
@@ -58,6 +59,9 @@ func (m *Metacontroller) start() {
 		if generation == m.generation {
 			m.cache.relist()
 			m.flush(generation)
+			for _, c := range m.controllers {
+				m.world.Clock.AfterFunc(c.resync, func() { c.resyncAll(generation, 1) })
+			}
 		}
 	})
 }
@@ -93,6 +97,21 @@ func (m *Metacontroller) wave() {
 			c.queue.add(parent.Key)
 		}
 	}
+}
+
+// resyncAll syncs the parents of a controller now, and again after its resyncPeriodSeconds: those whose last sync failed, without an
+// end to their back-off, and every resyncsOfAll-th time the others. Metacontroller syncs all each time, which would cost worlds that
+// last for weeks more than everything else. Where pools may sleep nothing fails, and parents are left alone.
+func (c *controller) resyncAll(generation, time int) {
+	if generation != c.meta.generation {
+		return
+	}
+	for _, parent := range c.meta.cache.list(c.parentKind) {
+		if c.meta.sleeper == nil && (c.queue.failures[parent.Key] > 0 || time%resyncsOfAll == 0) {
+			c.queue.add(parent.Key)
+		}
+	}
+	c.meta.world.Clock.AfterFunc(c.resync, func() { c.resyncAll(generation, time+1) })
 }
 
 // see is a change that the caches learn of.
