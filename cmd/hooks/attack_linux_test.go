@@ -34,7 +34,7 @@ func TestServerOutlivesAttacks(t *testing.T) {
 	require.Greater(t, len(syncs[1]), 15<<20)
 	for name, attack := range map[string]func(context.Context, *hooksProcess){
 		"300 announce 100 MB and send 120 bytes": func(ctx context.Context, p *hooksProcess) { p.holdOpen(ctx, 300, announcing(100_000_000, 120)) },
-		"300 announce 60 MB and send 5 MB":       func(ctx context.Context, p *hooksProcess) { p.holdOpen(ctx, 300, announcing(60_000_000, 5_000_000)) },
+		"100 announce 60 MB and send 5 MB":       func(ctx context.Context, p *hooksProcess) { p.holdOpen(ctx, 100, announcing(60_000_000, 5_000_000)) },
 		"5,000 announce 60 MB and send 120 bytes": func(ctx context.Context, p *hooksProcess) {
 			p.holdOpen(ctx, 5_000, announcing(60_000_000, 120))
 		},
