@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// What one request may hold. Measured with 1,000 VMs, each with a kubelet-size Node, its pod and that pod's Job: 28 MB, 654,000
+// What one request may hold. Scaled by ten from a request of 100 VMs, each with a kubelet-size Node, its pod and that pod's Job: 1,000 VMs are 28 MB, 654,000
 // values and 97,000 elements; see "The hooks alone" in docs/benchmarks.md.
 const (
 	maxBody     = 64 << 20

@@ -2,11 +2,7 @@
 gce insert refuse as=disk-type-not-found for=10m
 pool pool zones=a,b,w
 job resnet replicas=1
-wait pool pool condition=SpecValid:RefusedByGCE
-message pool pool SpecValid
-----
-spec.gcp.diskType: GCE refused to insert pool-7af09a-2 in w: The resource 'projects/example/zones/w/diskTypes/pd-balanced' was not found: mend the field, or what it names; it is tried again from time to time
-
+wait pool pool condition=SpecValid:RefusedByGCE says=SpecValid:diskTypes/pd-balanced'_was_not_found:_mend_the_field
 wait job resnet trains=1
 status pool pool
 ----

@@ -2,11 +2,7 @@
 gce insert refuse as=location-unavailable for=3h zone=a
 pool pool zones=a,b
 job resnet replicas=1
-wait pool pool condition=CapacityAvailable:NoAnswer
-message pool pool CapacityAvailable
-----
-GCE has not said what became of the insert of pool-7af09a-0 in a: The service is currently unavailable for location a: if the zone shows no such VM within 1m0s, another zone is asked
-
+wait pool pool condition=CapacityAvailable:NoAnswer says=CapacityAvailable:The_service_is_currently_unavailable_for_location_us-central1-a:_if_the_zone_shows_no_such_VM
 wait job resnet trains=1
 wait pool pool desired=1 listed=1 ready=1 vms=1
 status pool pool
