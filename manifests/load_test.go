@@ -45,7 +45,8 @@ type compositeController struct {
 	Kind       string            `json:"kind"`
 	Metadata   map[string]string `json:"metadata"`
 	Spec       struct {
-		ParentResource struct {
+		ResyncPeriodSeconds int `json:"resyncPeriodSeconds"`
+		ParentResource      struct {
 			resource            `json:",inline"`
 			IgnoreStatusChanges bool `json:"ignoreStatusChanges"`
 		} `json:"parentResource"`

@@ -80,6 +80,14 @@ func served(t *testing.T) []string {
 	return paths
 }
 
+// After an outage of the hooks, however long, a replacement is asked for within 30 s.
+func TestControllersAskAgainWithinThirtySeconds(t *testing.T) {
+	for _, controller := range load(t).controllers {
+		assert.Positive(t, controller.Spec.ResyncPeriodSeconds, controller.Metadata["name"])
+		assert.Less(t, controller.Spec.ResyncPeriodSeconds, 30, controller.Metadata["name"])
+	}
+}
+
 func TestControllersWatchOurKindsAndNeverChangeAChild(t *testing.T) {
 	children := map[string][]resource{
 		"spotinstancejob": {{"batch/v1", "jobs"}, {"migration.dcnlab.com/v1", "checkpointbackups"}},

@@ -12,12 +12,12 @@ import (
 // Buying and deleting ask for different accounts. What buys is named now: see accountOf. What reads and deletes may have been
 // named once, since a VM that nobody may pay for any more must not run on for want of a key.
 //
-//	credentials                        buy VMs   read zones, delete idle VMs   finalize
-//	named now, and usable              yes       yes                           yes
-//	named now, and gone or unusable    no        no                            yes, if the server remembers the key
-//	nobody names any; status has some  no        yes, if the Secret exists     yes
-//	nobody names any; VMs in status    no        with the own identity         with the own identity
-//	nobody names any; no VM in status  no        no                            with the own identity
+//	credentials                        may
+//	named now, and usable              buy VMs, read zones, delete idle VMs, finalize
+//	named now, and gone or unusable    finalize, if the server remembers the key
+//	none named; status names a Secret  read zones, delete idle VMs and finalize, if that Secret exists
+//	none named; VMs in status          read zones, delete idle VMs and finalize, with the operator's own identity
+//	none named; no VM in status        finalize, with the operator's own identity
 
 // accountFor is the account to read zones with, nil if there is none, and what keeps it from buying.
 func (h *Hook) accountFor(ctx context.Context, r request) (*account, *problem) {

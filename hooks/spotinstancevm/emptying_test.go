@@ -1,6 +1,7 @@
 package spotinstancevm_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -125,9 +126,7 @@ func TestFinalizeWithTheOwnIdentityDeletesNothingOfOthers(t *testing.T) {
 	for _, edit := range others {
 		spec := vm.Spec
 		spec.Labels, spec.Metadata = map[string]string{}, nil
-		for k, v := range vm.Spec.Labels {
-			spec.Labels[k] = v
-		}
+		maps.Copy(spec.Labels, vm.Spec.Labels)
 		edit(&spec)
 		_, err := w.gce.Cloud(project).Insert(t.Context(), spec, "00000000-0000-4000-8000-"+v1alpha1.Hash(spec.Name)[:12])
 		require.NoError(t, err)

@@ -91,10 +91,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		spent:      r.pool.Status.Cost,
 		secretRef:  r.pool.Status.CredentialsSecretRef,
 	}
-	var unusable error
-	if o.prices, unusable = h.prices(); unusable != nil {
-		o.priceTrouble = unusable.Error()
-	}
+	h.readPrices(&o)
 	o.demand, o.lent = len(o.wants), lentTo(o, r)
 	o.problems = specProblems(o.id, r.pool, o.settings)
 	var join bootstrap.Join
@@ -121,6 +118,13 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		o.settings.notice, o.silent = 0, true
 	}
 	return o, a
+}
+
+func (h *Hook) readPrices(o *observed) {
+	var unusable error
+	if o.prices, unusable = h.prices(); unusable != nil {
+		o.priceTrouble = unusable.Error()
+	}
 }
 
 func (h *Hook) identityOf(pool *v1alpha1.SpotInstanceVM) identity {

@@ -16,13 +16,18 @@ type Connector interface {
 	Connect(ctx context.Context, project string, credentialsJSON []byte) (gce.Cloud, error)
 }
 
+// Proof is the API server's own word, past any cache: what a request is checked against before a call changes anything.
+type Proof interface {
+	// Pool returns the SpotInstanceVM of this namespace and name.
+	Pool(ctx context.Context, namespace, name string) (*v1alpha1.SpotInstanceVM, error)
+	// Node returns the Node of this name.
+	Node(ctx context.Context, name string) (*corev1.Node, error)
+}
+
 // Kube is all that this hook asks of the API server besides what Metacontroller sends it. Errors are those of
 // k8s.io/apimachinery/pkg/api/errors; every call ends when ctx ends.
 type Kube interface {
-	// Pool returns the SpotInstanceVM of this namespace and name, past any cache.
-	Pool(ctx context.Context, namespace, name string) (*v1alpha1.SpotInstanceVM, error)
-	// Node returns the Node of this name, past any cache.
-	Node(ctx context.Context, name string) (*corev1.Node, error)
+	Proof
 	// Secret returns one Secret.
 	Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error)
 	// ClusterInfo returns ConfigMap kube-public/cluster-info.

@@ -34,7 +34,8 @@ func Sync[P any, O object[P]](log *slog.Logger, name string, hook func(context.C
 		start := time.Now()
 		o := answer[P, O](r, hook)
 		line := append([]slog.Attr{slog.String("hook", name)}, o.line...)
-		o.line = append(line, slog.Int64("ms", time.Since(start).Milliseconds()))
+		line = append(line, slog.Int64("ms", time.Since(start).Milliseconds()))
+		o.line = line
 		respond(r.Context(), w, log, o)
 	}
 }

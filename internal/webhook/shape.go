@@ -46,12 +46,8 @@ func (s *shape) add(text []byte) {
 
 // before is the last byte of text that is no white space.
 func (s *shape) before(text []byte) byte {
-	for i := len(text) - 1; i >= 0; i-- {
-		switch text[i] {
-		case ' ', '\t', '\r', '\n':
-		default:
-			return text[i]
-		}
+	if text = bytes.TrimRight(text, " \t\r\n"); len(text) > 0 {
+		return text[len(text)-1]
 	}
 	return s.last
 }
