@@ -94,6 +94,13 @@ type CheckpointConfig struct {
 	// +kubebuilder:validation:Enum=Auto;None
 	// +optional
 	OnPreemption PreemptionCheckpoint `json:"onPreemption,omitempty"`
+
+	// Whether a pod that starts from a checkpoint has a volume of type image for each image of jobTemplate, so that the
+	// kubelet pulls it: CRI-O restores a checkpoint only if that image is on the VM. No container mounts it. Set it to
+	// false if an admission policy of your cluster refuses such volumes, and pull the images in the SpotInstanceVM's
+	// spec.startupScript. Unset: true.
+	// +optional
+	PullBaseImages *bool `json:"pullBaseImages,omitempty"`
 }
 
 // PreemptionCheckpoint says what is checkpointed when a VM is preempted.

@@ -86,13 +86,8 @@ func renderPod(o observed, a newAttempt, template *applycorev1.PodTemplateSpecAp
 		WithRestartPolicy(corev1.RestartPolicyNever)
 	spec.Affinity = renderAffinity(o, template.Spec.Affinity)
 	spec.Tolerations = renderTolerations(o, template.Spec.Tolerations)
-	spec.Containers = nil
-	for _, c := range template.Spec.Containers {
-		if image := a.from.images[*c.Name]; image != "" {
-			c.WithImage(image)
-		}
-		spec.WithContainers(&c)
-	}
+	spec.Containers = renderContainers(a.from, template.Spec.Containers)
+	spec.Volumes = renderVolumes(o, a.from)
 	return pod.WithSpec(&spec)
 }
 

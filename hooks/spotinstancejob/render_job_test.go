@@ -175,6 +175,8 @@ spec:
       volumes:
       - {name: data, persistentVolumeClaim: {claimName: data}}
       - {name: shm, emptyDir: {medium: Memory, sizeLimit: 8Gi}}
+      - {name: checkpoint-base-0, image: {reference: "acme/train:1", pullPolicy: IfNotPresent}} # +
+      - {name: checkpoint-base-1, image: {reference: "acme/exporter:1", pullPolicy: IfNotPresent}} # +
 `
 
 func richAttempt() newAttempt {
