@@ -263,6 +263,10 @@ type JobReplicaStatus struct {
 	// +optional
 	RestoredFrom string `json:"restoredFrom,omitempty"`
 
+	// Since when the attempt cannot start from its checkpoint image, for a reason that waiting does not cure.
+	// +optional
+	StuckSince *metav1.Time `json:"stuckSince,omitempty"`
+
 	// Failures of the training itself in this replica, ever. Losses of VMs do not count.
 	// +optional
 	Failures int32 `json:"failures,omitempty"`

@@ -47,6 +47,7 @@ type replica struct {
 	phase    string
 	waits    string // for a checkpoint, and why for that one; empty: it does not
 	failures int32
+	stuck    time.Time // since when its newest attempt cannot start from its checkpoint; zero: it can, as far as is known
 }
 
 // condition is one condition that holds; render turns it into a metav1.Condition.

@@ -66,6 +66,10 @@ func (s *survey) account(l ledger, of slot) ledger {
 		account.QuickLosses = 0
 	case restoreFailed:
 		l.RestoreFailures[a.restoredFrom]++
+		account.Unrestored, account.RestoreError = a.restoredFrom, ""
+		if a.pod != nil {
+			account.RestoreError = a.pod.message
+		}
 	case lost, doomed:
 		account.Losses++
 		account.LastLoss = a.end().UTC().Truncate(time.Second)

@@ -15,6 +15,9 @@ func (s *survey) report(of slot) replica {
 		number: of.replica, newest: of.newest, phase: string(of.verdict),
 		attempts: s.nextAttempt(of.replica) - 1, failures: s.failures(of.replica), waits: s.waits[of.replica],
 	}
+	if of.verdict == starting || of.verdict == running || of.verdict == restoreFailed {
+		r.stuck = s.stuckSince(of.newest)
+	}
 	if of.verdict == failed && !s.exhausted(of) {
 		r.phase = v1alpha1.ReplicaBackingOff
 	}
@@ -147,6 +150,9 @@ func (s *survey) story(of slot) string {
 	}
 	if pod := of.newest.pod; pod != nil && pod.message != "" && (of.verdict == starting || of.verdict == failed || of.verdict == restoreFailed) {
 		told += ": " + pod.message
+		if of.newest.restoredFrom != "" {
+			told += s.remedyOf(pod.message)
+		}
 	}
 	return fmt.Sprintf("replica %d %s%s", of.replica, told, s.waits[of.replica])
 }
@@ -192,28 +198,6 @@ func (s *survey) lastFailure(replica int32) backup {
 		}
 	}
 	return last
-}
-
-func (s *survey) restoreTrouble() *condition {
-	excluded := ""
-	for name, n := range s.ledger.RestoreFailures {
-		if n >= maxRestoreFailures && name > excluded {
-			excluded = name
-		}
-	}
-	if excluded == "" {
-		return nil
-	}
-	image := excluded
-	for _, b := range s.backups {
-		if b.name == excluded && b.image != "" {
-			image = b.image
-		}
-	}
-	return &condition{
-		v1alpha1.ConditionRestoreFailed, v1alpha1.ReasonImageExcluded,
-		"checkpoint image " + image + " would not run in two attempts and is no longer used; the next best takes its place", true,
-	}
 }
 
 // startedOver holds while a replica that once trained runs from the template and no checkpoint is usable.

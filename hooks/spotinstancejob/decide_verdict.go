@@ -29,8 +29,6 @@ const (
 	settleTime = 20 * time.Second
 	// restoreWindow is how soon after its start a restored pod's failure is blamed on the image.
 	restoreWindow = 2 * time.Minute
-	// startDeadline is how long a restored pod may take from being scheduled until it runs.
-	startDeadline = 15 * time.Minute
 )
 
 // alive attempts may still train.
@@ -56,15 +54,12 @@ func (s *survey) judge(a attempt) verdict {
 		return doomed
 	case a.pod.over():
 		return ending
+	case s.isUnrestorable(a):
+		return restoreFailed
 	case a.pod.phase == corev1.PodRunning && a.started():
 		return running
 	case a.pod.scheduled.IsZero():
 		return pending
-	case a.restoredFrom != "" && s.age(a.pod.scheduled) >= startDeadline:
-		return restoreFailed
-	}
-	if a.restoredFrom != "" {
-		s.wakeAt(a.pod.scheduled.Add(startDeadline))
 	}
 	return starting
 }
@@ -72,7 +67,6 @@ func (s *survey) judge(a attempt) verdict {
 // remember is what status said of an attempt whose Job has ended, or empty. It stands, whatever becomes of the pod and
 // the VM later; a child must agree, since status alone proves nothing.
 func (s *survey) remember(a attempt) verdict {
-	replaced := s.ledger.Replicas[a.replica].Through >= a.attempt
 	switch past := a.previous; {
 	case past == v1alpha1.ReplicaSucceeded && a.complete:
 		return succeeded
@@ -82,7 +76,7 @@ func (s *survey) remember(a attempt) verdict {
 		return failed
 	case past == v1alpha1.ReplicaLost && (a.complete || a.failed || a.pod == nil):
 		return lost // its pod may be collected before its Job has noticed
-	case (past == v1alpha1.ReplicaDoomed || replaced) && a.complete && a.pod == nil:
+	case (past == v1alpha1.ReplicaDoomed || s.isReplaced(a)) && a.complete && a.pod == nil:
 		return lost // it exited 0 on a dying VM, and nothing is left to show it
 	}
 	return ""

@@ -64,11 +64,13 @@ type attempt struct {
 	image        string            // of the first container, when restored
 	inherited    time.Duration     // training contained in images
 	gpu          string            // that images were made on
+	hasBase      bool              // its pod lets the kubelet pull what images were made from
 
-	previous string    // phase that status had for this very attempt
-	node     string    // of its pod, or the one in status when there is no pod
-	pod      *podFacts // nil: none observed
-	vm       vm        // of the pod's node, or the one in status when there is no pod; zero when the pool does not list it
+	stuckSince time.Time // since when it cannot start, as status remembers; zero: it does not
+	previous   string    // phase that status had for this very attempt
+	node       string    // of its pod, or the one in status when there is no pod
+	pod        *podFacts // nil: none observed
+	vm         vm        // of the pod's node, or the one in status when there is no pod; zero when the pool does not list it
 }
 
 // podFacts is what matters of a pod.
@@ -87,8 +89,15 @@ type podFacts struct {
 	ended      time.Time // last end of a container, once all have ended
 	conditions []corev1.PodCondition
 	exits      []containerExit // init containers included
-	message    string          // why it ended, for the user
+	waits      []containerWait // containers that do not run yet, or could not be started; init containers apart
+	message    string          // why it ended or does not start, for the user
+
+	initializing bool      // init containers run
+	initialized  time.Time // when they had run; zero: nobody says
 }
+
+// containerWait is why a container does not run, in the kubelet's and the runtime's words.
+type containerWait struct{ reason, message string }
 
 // containerExit is how a container failed.
 type containerExit struct {

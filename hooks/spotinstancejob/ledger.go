@@ -32,6 +32,10 @@ type account struct {
 	TrainedSeconds int64 `json:"trainedSeconds,omitempty"`
 	// Rollbacks counts those that no checkpoint answered in time: the next one went back to what was there.
 	Rollbacks int32 `json:"rollbacks,omitempty"`
+	// Unrestored is the CheckpointBackup that the newest of these attempts could not run from that could not run from any.
+	Unrestored string `json:"unrestored,omitempty"`
+	// RestoreError is what the kubelet and the runtime said of that attempt.
+	RestoreError string `json:"restoreError,omitempty"`
 	// QuickLosses counts losses in a row that each came before quickLoss of training.
 	QuickLosses int32 `json:"quickLosses,omitempty"`
 }

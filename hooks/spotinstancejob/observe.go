@@ -230,6 +230,7 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 			a.images[c.Name] = c.Image
 		}
 		a.image = job.Spec.Template.Spec.Containers[0].Image
+		a.hasBase = hasBaseVolume(job.Spec.Template.Spec)
 	}
 	for _, c := range job.Status.Conditions {
 		if c.Status != corev1.ConditionTrue {
@@ -247,7 +248,7 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 	}
 	for _, s := range statuses {
 		if s.Name == a.name {
-			a.previous, a.node = s.Phase, s.NodeName
+			a.previous, a.node, a.stuckSince = s.Phase, s.NodeName, timeOf(s.StuckSince)
 		}
 	}
 	return a

@@ -10,10 +10,6 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
-// longestMessage bounds what is told of one pod: a kubelet may say 4 KiB of each container, and a condition's message
-// holds 32 KiB for up to 64 replicas.
-const longestMessage = 256
-
 func observePod(pod *corev1.Pod) *podFacts {
 	facts := &podFacts{
 		uid: string(pod.UID), name: pod.Name, node: pod.Spec.NodeName, phase: pod.Status.Phase,
@@ -34,6 +30,11 @@ func observePod(pod *corev1.Pod) *podFacts {
 			if isTrue {
 				facts.scheduled = c.LastTransitionTime.Time
 			}
+		case corev1.PodInitialized:
+			facts.initializing = c.Status == corev1.ConditionFalse
+			if isTrue {
+				facts.initialized = c.LastTransitionTime.Time
+			}
 		}
 	}
 	for _, c := range pod.Status.InitContainerStatuses {
@@ -41,11 +42,12 @@ func observePod(pod *corev1.Pod) *podFacts {
 	}
 	for _, c := range pod.Status.ContainerStatuses {
 		facts.observeContainer(c)
+		facts.observeStart(c)
 		if len(pod.Spec.Containers) > 0 && c.Name == pod.Spec.Containers[0].Name {
 			facts.started = startOf(c.State)
 		}
 	}
-	facts.message = shorten(facts.message)
+	facts.message = excerpt(facts.message)
 	return facts
 }
 
@@ -99,9 +101,12 @@ func (p *podFacts) observeContainer(c corev1.ContainerStatus) {
 	p.message = fmt.Sprintf("container %s exited with code %d (%s)", c.Name, end.ExitCode, reason)
 }
 
-func shorten(message string) string {
-	if len(message) <= longestMessage {
-		return message
+// observeStart notes why a container does not run, or could not be started.
+func (p *podFacts) observeStart(c corev1.ContainerStatus) {
+	if wait := c.State.Waiting; wait != nil {
+		p.waits = append(p.waits, containerWait{wait.Reason, wait.Message})
 	}
-	return strings.ToValidUTF8(message[:longestMessage], "") + "..."
+	if end := c.State.Terminated; end != nil && end.ExitCode != 0 && startOf(c.State).IsZero() && end.Reason != "ContainerStatusUnknown" {
+		p.waits = append(p.waits, containerWait{end.Reason, end.Message})
+	}
 }

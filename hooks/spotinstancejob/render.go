@@ -126,6 +126,9 @@ func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 		Name: r.newest.name, Replica: r.number, Attempt: r.attempts, Phase: r.phase,
 		RestoredFrom: r.newest.image, Failures: r.failures, NodeName: r.newest.node,
 	}
+	if !r.stuck.IsZero() {
+		status.StuckSince = &metav1.Time{Time: r.stuck}
+	}
 	for _, old := range o.job.Status.JobStatuses {
 		if old.Replica == r.number {
 			status.LastCheckpointImage = old.LastCheckpointImage

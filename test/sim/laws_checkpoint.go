@@ -113,7 +113,7 @@ func (v *view) hasFailed(name string) bool {
 		var ledger struct{ RestoreFailures map[string]int32 }
 		_ = json.Unmarshal([]byte(a.Annotations[annotatedLedger]), &ledger) // what is no ledger counts nothing
 		counted = max(counted, ledger.RestoreFailures[name])
-		late := v.now.Sub(a.CreationTimestamp.Time) >= 15*time.Minute && !a.started()
+		late := !a.started() && (v.now.Sub(a.CreationTimestamp.Time) >= 15*time.Minute || a.isStuck())
 		if a.Annotations[annotatedOrigin] == name && (hasEnded(a.Job) || late) {
 			ended++
 		}

@@ -228,3 +228,10 @@ func secondsOf(text string) time.Duration {
 	}
 	return time.Duration(n) * time.Second
 }
+
+// isStuck tells whether a container waits for what the kubelet could not do.
+func (a seenAttempt) isStuck() bool {
+	return a.pod != nil && slices.ContainsFunc(a.pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
+		return c.State.Waiting != nil && c.State.Waiting.Message != ""
+	})
+}

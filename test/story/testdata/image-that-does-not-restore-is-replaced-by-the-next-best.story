@@ -10,7 +10,7 @@ preempt resnet/0 notice=none
 wait job resnet condition=RestoreFailed:ImageExcluded
 message job resnet RestoreFailed
 ----
-checkpoint image BROKEN-IMAGE would not run in two attempts and is no longer used; the next best takes its place
+checkpoint image BROKEN-IMAGE would not run in two attempts and is no longer used; the next best takes its place; the last attempt: container trainer exited with code 1 (Error)
 
 wait replica resnet/0 attempt=4 from=checkpoint phase=Running
 wait job resnet trains=1
