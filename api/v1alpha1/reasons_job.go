@@ -12,6 +12,8 @@ const (
 	ConditionRestoreFailed = "RestoreFailed"
 	// ConditionNoUsableCheckpoint is True when a replica had to start over from the template's image.
 	ConditionNoUsableCheckpoint = "NoUsableCheckpoint"
+	// ConditionCheckpointsMayNotRestore is True when the template's pod has what a checkpoint does not hold.
+	ConditionCheckpointsMayNotRestore = "CheckpointsMayNotRestore"
 	// ConditionLosingVMs is True when VMs are lost again and again before they get anything done.
 	ConditionLosingVMs = "LosingVMs"
 	// ConditionGPUsIdle is True when a pod asks for fewer GPUs than its VM has: they are paid for and not used.
@@ -47,6 +49,7 @@ const (
 	ReasonAgentKeepsFinalizer  = "AgentKeepsFinalizer"  // CheckpointingStalled: deletion hangs
 	ReasonImageExcluded        = "ImageExcluded"        // RestoreFailed
 	ReasonStartedOver          = "StartedOver"          // NoUsableCheckpoint
+	ReasonUnsavedState         = "UnsavedState"         // CheckpointsMayNotRestore: volumes, shared memory, connections
 	ReasonPodDoesNotFit        = "PodDoesNotFit"        // SpecValid: a pod asks for more GPUs than the pool's VMs have
 	ReasonFewerGPUsRequested   = "FewerGPUsRequested"   // GPUsIdle
 	ReasonReplicasCostMore     = "ReplicasCostMore"     // CheaperOnDemand
