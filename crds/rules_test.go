@@ -46,6 +46,9 @@ func TestPoolRules(t *testing.T) {
 	life := "maxRunDuration must be a duration from 30m to 2880h"
 	taint := func(effect string) []any { return []any{map[string]any{"key": "gpu", "effect": effect}} }
 	run(t, "smallest-pool", map[string]change{
+		"connections are closed":      {"criu", map[string]any{"tcp": "Close"}, ""},
+		"connections are restored":    {"criu", map[string]any{"tcp": "Established"}, ""},
+		"connections by CRIU's word":  {"criu", map[string]any{"tcp": "tcp-close"}, `supported values: "Close", "Established"`},
 		"no notice":                   {"preemptionNotice", "0s", ""},
 		"two minutes":                 {"preemptionNotice", "2m", ""},
 		"one minute":                  {"preemptionNotice", "60s", notice},

@@ -28,6 +28,10 @@ type SpotInstanceVMSpec struct {
 	// +optional
 	StartupScript string `json:"startupScript,omitempty"`
 
+	// How CRIU, which checkpoints and restores containers, is set on each VM. Unset: its files are left as they are.
+	// +optional
+	CRIU *CRIUConfig `json:"criu,omitempty"`
+
 	// How a VM joins this cluster. Unset: the Secret kubeadm-join-token of this namespace.
 	// +optional
 	KubeadmJoinConfig *KubeadmJoinConfig `json:"kubeadmJoinConfig,omitempty"`
@@ -122,6 +126,26 @@ type SpotInstanceVMSpec struct {
 	// +optional
 	NodeLabels map[string]string `json:"nodeLabels,omitempty"`
 }
+
+// CRIUConfig is what the startup script writes into /etc/criu/runc.conf, which CRIU reads when runc calls it.
+type CRIUConfig struct {
+	// What becomes of TCP connections that are open when a container is checkpointed. Without it CRIU refuses to
+	// checkpoint such a container. Close: the restored container finds them closed. Established: they are restored, which
+	// works for connections inside the pod only.
+	// +kubebuilder:validation:Enum=Close;Established
+	// +optional
+	TCP CRIUTCP `json:"tcp,omitempty"`
+}
+
+// CRIUTCP says what becomes of open TCP connections.
+type CRIUTCP string
+
+const (
+	// CRIUTCPClose closes them in the restored container.
+	CRIUTCPClose CRIUTCP = "Close"
+	// CRIUTCPEstablished restores those inside the pod.
+	CRIUTCPEstablished CRIUTCP = "Established"
+)
 
 // GPUConfig is the GPUs of one VM.
 type GPUConfig struct {

@@ -181,7 +181,7 @@ func (s *survey) stalled() *condition {
 			return trouble(v1alpha1.ReasonAgentSilent, "no checkpoint agent has looked at CheckpointBackup "+last.name+": does the agent's DaemonSet run on the VMs of the pool?")
 		}
 		if last.failed {
-			return trouble(v1alpha1.ReasonCheckpointsFail, "CheckpointBackup "+last.name+" failed; its status.message tells why; the next one is made later")
+			return trouble(v1alpha1.ReasonCheckpointsFail, "CheckpointBackup "+last.name+" failed"+s.whyItFailed(last)+"; the next one is made later")
 		}
 		if s.podAlive(last.podUID) {
 			return trouble(v1alpha1.ReasonCheckpointsFail, "CheckpointBackup "+last.name+" stood in phase "+last.phase+" longer than spec.checkpointConfig.timeout; the next one is made later")

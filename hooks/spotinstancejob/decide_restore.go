@@ -62,7 +62,7 @@ func (p *podFacts) outlook() outlook {
 
 // isUnrestorable is true of a restored attempt whose containers do not start, and will not.
 func (s *survey) isUnrestorable(a attempt) bool {
-	deadline := time.Time{}
+	var deadline time.Time
 	switch outlook := a.pod.outlook(); {
 	case a.restoredFrom == "" || outlook == notItsFault:
 		return false
@@ -130,6 +130,24 @@ func restoreCauses() []restoreCause {
 
 // remedyTCP is what to do about connections that CRIU does not checkpoint.
 const remedyTCP = "set spec.criu.tcp of the SpotInstanceVM to Close or Established, or write tcp-close or tcp-established into /etc/criu/runc.conf on the VMs"
+
+// whyItFailed is what the agent said of a checkpoint that failed, and what to do.
+func (s *survey) whyItFailed(b backup) string {
+	hasTCP := s.pool != nil && s.pool.tcp
+	switch {
+	case b.message == "":
+		return "; its status.message tells why"
+	case strings.Contains(b.message, "tcp-established") && hasTCP:
+		return ": " + b.message + "; VMs that are older than the SpotInstanceVM's spec.criu.tcp do not follow it: replace them"
+	case strings.Contains(b.message, "tcp-established"):
+		return ": " + b.message + "; TCP connections are open: " + remedyTCP
+	case strings.Contains(b.message, "rt vDSO"):
+		return ": " + b.message + "; CRIU on the VM is too old for its kernel: put CRIU 4.2 or newer into the VM image"
+	case strings.Contains(b.message, "criu failed") && !hasTCP:
+		return ": " + b.message + "; CRIU's log on the VM tells more: among others it refuses open TCP connections: " + remedyTCP
+	}
+	return ": " + b.message
+}
 
 // causeOf is the likely cause of a restore that failed with these words, or empty.
 func causeOf(words string) string {
@@ -216,7 +234,7 @@ func excerpt(message string) string {
 			}
 		}
 	}
-	from := longestMessage + at
+	from := longestMessage + at - 40 // with what stands before
 	until := min(len(message), from+longestMessage/2)
 	return strings.ToValidUTF8(message[:longestMessage/2]+"..."+message[from:until], "")
 }

@@ -192,6 +192,44 @@ func TestWhyAnImageDoesNotRestore(t *testing.T) {
 	}
 }
 
+// TestWhyACheckpointFails: the condition has the agent's words and the remedy.
+func TestWhyACheckpointFails(t *testing.T) {
+	const kubelet = "kubelet checkpoint API returned status 500: checkpointing of ml/train-x/trainer failed (rpc error: criu failed: type NOTIFY errno 0 log file: /run/dump.log)"
+	tcp := func(w *world) { w.pool.Spec.CRIU = &v1alpha1.CRIUConfig{TCP: v1alpha1.CRIUTCPClose} }
+	for name, c := range map[string]struct {
+		said  string
+		also  fact
+		says  []string
+		never string
+	}{
+		"connections":                        {saidTCP, nil, []string{saidTCP, "spec.criu.tcp of the SpotInstanceVM to Close or Established", "/etc/criu/runc.conf"}, ""},
+		"connections, though the pool says":  {saidTCP, tcp, []string{saidTCP, "VMs that are older", "replace them"}, "/etc/criu/runc.conf"},
+		"connections behind many words":      {strings.Repeat("checkpointing failed: ", 60) + saidTCP, nil, []string{"--tcp-established", "spec.criu.tcp"}, ""},
+		"what a kubelet says of CRIU":        {kubelet, nil, []string{kubelet, "CRIU's log", "/etc/criu/runc.conf"}, ""},
+		"the same, and the pool says of TCP": {kubelet, tcp, []string{kubelet}, "runc.conf"},
+		"an old CRIU":                        {"criu failed: Unexpected rt vDSO area bounds", nil, []string{"CRIU 4.2 or newer"}, "runc.conf"},
+		"a registry":                         {"push: unauthorized", nil, []string{"push: unauthorized"}, "CRIU"},
+		"nothing":                            {"", nil, []string{"its status.message tells why"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			failure := func(b *checkpointBackup) { b.Status.Phase, b.Status.Message = "Failed", c.said }
+			w := given(replicas(1), ready("vm-0"), anAttempt(0, 1, trains("vm-0", time.Hour)), aCheckpoint("x", 0, 1, time.Minute, 59*time.Minute, failure))
+			if c.also != nil {
+				c.also(&w)
+			}
+			_, d := w.decide(t)
+			message := messageOf(d, v1alpha1.ConditionCheckpointingStalled)
+			assert.Contains(t, message, "CheckpointBackup x failed")
+			for _, says := range c.says {
+				assert.Contains(t, message, says)
+			}
+			if c.never != "" {
+				assert.NotContains(t, message, c.never)
+			}
+		})
+	}
+}
+
 func messageOf(d decision, kind string) string {
 	for _, c := range d.conditions {
 		if c.kind == kind {

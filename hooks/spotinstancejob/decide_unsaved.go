@@ -101,7 +101,7 @@ func (s *survey) unsavedNamespaces(pod corev1.PodSpec) []specError {
 			"remove it",
 		})
 	}
-	if together := runTogether(pod); together > 1 {
+	if together := runTogether(pod); together > 1 && (s.pool == nil || !s.pool.tcp) {
 		unsaved = append(unsaved, specError{
 			fieldOfPod + ".containers", fmt.Sprintf("%d containers run together and are checkpointed one by one: TCP connections between them break", together),
 			"use one container, or " + remedyTCP,

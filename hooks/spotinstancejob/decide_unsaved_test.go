@@ -62,6 +62,15 @@ func TestCheckpointsMayNotRestore(t *testing.T) {
 	}
 }
 
+// TestConnectionsThatThePoolTakesCareOf: no warning of what the pool's spec.criu.tcp answers.
+func TestConnectionsThatThePoolTakesCareOf(t *testing.T) {
+	tcp := func(w *world) { w.pool.Spec.CRIU = &v1alpha1.CRIUConfig{TCP: v1alpha1.CRIUTCPEstablished} }
+	_, d := given(tcp, podOf(t, `{hostIPC: true, containers: [{name: a, image: a}, {name: b, image: b}]}`)).decide(t)
+	message := messageOf(d, v1alpha1.ConditionCheckpointsMayNotRestore)
+	assert.Contains(t, message, "hostIPC")
+	assert.NotContains(t, message, "containers run together")
+}
+
 // TestWarningStaysShort: a template may have any number of volumes.
 func TestWarningStaysShort(t *testing.T) {
 	mounts, volumes := "", ""

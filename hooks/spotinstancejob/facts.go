@@ -30,6 +30,7 @@ type poolFacts struct {
 	gpus        int64  // of each VM; 0: the pool does not tell
 	machineType string
 	vmImage     string
+	tcp         bool      // its VMs tell CRIU what becomes of TCP connections
 	spot        bool      // it buys spot VMs, at least while there are some
 	choices     []cost.VM // what a VM of the pool may be, by zone
 	trouble     string    // why it does not have all its VMs, unless they are on their way
@@ -114,6 +115,7 @@ type backup struct {
 	reason       checkpointReason
 	created      time.Time
 	deletedAt    time.Time         // zero: it is not being deleted
+	message      string            // of the agent: why it failed
 	phase        string            // as the agent wrote it; empty: no agent has looked at it
 	complete     bool              // the agent is done and every container has its image
 	failed       bool              // the agent gave up, or completed without an image

@@ -89,6 +89,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		machineType: pool.Spec.GCP.MachineType,
 		vmImage:     pool.Spec.VMImage,
 		vms:         map[string]vm{},
+		tcp:         pool.Spec.CRIU != nil && pool.Spec.CRIU.TCP != "",
 		spot:        pool.Spec.ProvisioningModel != v1alpha1.ProvisioningStandard,
 	}
 	if pool.Spec.GPU != nil {

@@ -20,6 +20,7 @@ func observeBackup(b *checkpointBackup) backup {
 		created:      meta.CreationTimestamp.Time,
 		deletedAt:    timeOf(meta.DeletionTimestamp),
 		phase:        b.Status.Phase,
+		message:      excerpt(b.Status.Message),
 		gpu:          meta.Annotations[annotationGPU],
 		failedBefore: parseCount(meta.Annotations[annotationFailedBefore]),
 		progress:     parseSeconds(meta.Annotations[annotationInherited]),

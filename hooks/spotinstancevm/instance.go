@@ -71,6 +71,7 @@ func bootstrapOf(id identity, s settings, vm vmRequest, join bootstrap.Join) boo
 		Labels:     labels,
 		Taints:     s.taints,
 		UserScript: s.startupScript,
+		CRIU:       s.criu,
 		Join:       join,
 	}
 }

@@ -32,6 +32,7 @@ type settings struct {
 	joinTimeout    time.Duration
 	idleTimeout    time.Duration
 	startupScript  string
+	criu           []string // lines of runc's CRIU configuration
 	taints         []corev1.Taint
 	nodeLabels     map[string]string
 	networkTags    []string
@@ -71,6 +72,7 @@ func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
 		idleTimeout:    durationOr(spec.IdleTimeout, defaultIdleTimeout),
 		notice:         durationOr(spec.PreemptionNotice, gce.PreemptionNotice),
 		startupScript:  spec.StartupScript,
+		criu:           criuOptions(spec.CRIU),
 		taints:         spec.Taints,
 		nodeLabels:     spec.NodeLabels,
 		networkTags:    spec.GCP.NetworkTags,
@@ -99,6 +101,15 @@ func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
 		}
 	}
 	return s
+}
+
+// criuOptions are CRIU's own words for what the spec says.
+func criuOptions(config *v1alpha1.CRIUConfig) []string {
+	options := map[v1alpha1.CRIUTCP]string{v1alpha1.CRIUTCPClose: "tcp-close", v1alpha1.CRIUTCPEstablished: "tcp-established"}
+	if config == nil || options[config.TCP] == "" {
+		return nil
+	}
+	return []string{options[config.TCP]}
 }
 
 func zonesOf(gcp v1alpha1.GCPConfig) []string {

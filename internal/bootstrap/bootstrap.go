@@ -22,7 +22,8 @@ type VM struct {
 	ProviderID string // gce://project/zone/name
 	Labels     map[string]string
 	Taints     []corev1.Taint
-	UserScript string // runs first; bash if it has no #! line; may be empty
+	UserScript string   // runs first; bash if it has no #! line; may be empty
+	CRIU       []string // lines of /etc/criu/runc.conf, such as tcp-close; none: the file is left as it is
 	Join       Join
 }
 
@@ -62,6 +63,7 @@ func (v VM) Script() (string, error) {
 	err = t.Execute(&script, map[string]string{
 		"WorkDir":           workDir,
 		"UserScript":        encoded(v.UserScript),
+		"CRIU":              strings.Join(v.CRIU, "\n"),
 		"JoinConfiguration": strings.TrimSuffix(string(configuration), "\n"),
 	})
 	if err != nil {

@@ -25,6 +25,7 @@ func vm() bootstrap.VM {
 		Labels:     map[string]string{"training.dcnlab.com/pool": "0123456789abcdef", "team": "vision"},
 		Taints:     []corev1.Taint{{Key: "nvidia.com/gpu", Value: "present", Effect: corev1.TaintEffectNoSchedule}},
 		UserScript: "echo preparing\n",
+		CRIU:       []string{"tcp-close"},
 		Join: bootstrap.Join{
 			Token:      "abcdef.0123456789abcdef",
 			CACertHash: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -114,6 +115,31 @@ func TestScriptJoinsOnce(t *testing.T) {
 	}, configuration["nodeRegistration"])
 }
 
+// TestScriptTellsCRIU: the pool's word stands, whatever the image or the user's script wrote; without one that stands.
+func TestScriptTellsCRIU(t *testing.T) {
+	for name, c := range map[string]struct {
+		options []string
+		want    string
+	}{
+		"connections are closed":   {[]string{"tcp-close"}, "tcp-close\n"},
+		"connections are restored": {[]string{"tcp-established"}, "tcp-established\n"},
+		"not set":                  {nil, "of the image\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := vm()
+			v.CRIU = c.options
+			v.UserScript = `mkdir -p "$STARTUP_ROOT/etc/criu"; echo of the image > "$STARTUP_ROOT/etc/criu/runc.conf"`
+			script, err := v.Script()
+			require.NoError(t, err)
+			m := newMachine(t, joins)
+			output, err := m.run(script)
+			require.NoError(t, err, output)
+			require.Equal(t, c.want, m.read("etc/criu/runc.conf"))
+			require.Equal(t, "join\n", m.read("calls"))
+		})
+	}
+}
+
 func TestScriptCopesWithTrouble(t *testing.T) {
 	for name, c := range map[string]struct {
 		kubeadm, user string
@@ -190,6 +216,7 @@ func TestHostileFieldsAreRefused(t *testing.T) {
 		"taint effect": func(v *bootstrap.VM, s string) { v.Taints[0].Effect = corev1.TaintEffect(s) },
 		"token":        func(v *bootstrap.VM, s string) { v.Join.Token = s },
 		"hash":         func(v *bootstrap.VM, s string) { v.Join.CACertHash = s },
+		"CRIU option":  func(v *bootstrap.VM, s string) { v.CRIU = []string{s} },
 		"endpoint":     func(v *bootstrap.VM, s string) { v.Join.Endpoint = s },
 	}
 	texts := []string{

@@ -13,6 +13,9 @@ import (
 
 var providerIDForm = regexp.MustCompile(`^gce://[a-z0-9.:-]+/[a-z0-9-]+/[a-z0-9-]+$`)
 
+// criuOptionForm is an option without a value, as in criu(8) without its dashes.
+var criuOptionForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+
 // Problems are the values that a kubelet or kubeadm would refuse on the VM, where nobody sees the message.
 func (v VM) Problems() []Problem {
 	var problems []Problem
@@ -21,6 +24,11 @@ func (v VM) Problems() []Problem {
 	}
 	if !providerIDForm.MatchString(v.ProviderID) {
 		problems = append(problems, Problem{Field: "providerID", Message: fmt.Sprintf("%q is not gce://project/zone/name", v.ProviderID)})
+	}
+	for _, option := range v.CRIU {
+		if !criuOptionForm.MatchString(option) {
+			problems = append(problems, Problem{Field: "criu", Message: fmt.Sprintf("%.40q is no option of CRIU", option)})
+		}
 	}
 	problems = append(problems, LabelProblems(v.Labels)...)
 	problems = append(problems, TaintProblems(v.Taints)...)

@@ -22,6 +22,12 @@ chmod 700 "$work/user-script"
 say "running the pool's startupScript"
 "$work/user-script" || fail "the pool's startupScript failed with exit code $?: this VM does not join"
 
+# CRIU reads it for each checkpoint and restore that runc asks for.
+install -d "$root/etc/criu"
+cat > "$root/etc/criu/runc.conf" <<'CRIU_OPTIONS'
+tcp-close
+CRIU_OPTIONS
+
 version="$(kubeadm version --output short)" || fail "kubeadm does not run: the VM image or the pool's startupScript must install it"
 IFS=. read -r _ minor _ <<< "$version"
 (( minor >= 31 )) || fail "kubeadm $version is too old: 1.31 or newer is needed"

@@ -7,7 +7,7 @@ wait job resnet condition=CheckpointingStalled:CheckpointsFail
 stays 1s job resnet trains=1
 message job resnet CheckpointingStalled
 ----
-CheckpointBackup NAME failed; its status.message tells why; the next one is made later
+CheckpointBackup NAME failed: criu failed: type NOTIFY errno 0; CRIU's log on the VM tells more: among others it refuses open TCP connections: set spec.criu.tcp of the SpotInstanceVM to Close or Established, or write tcp-close or tcp-established into /etc/criu/runc.conf on the VMs; the next one is made later
 
 preempt resnet/0 notice=none
 wait replica resnet/0 attempt=2 phase=Running
