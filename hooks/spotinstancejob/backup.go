@@ -46,9 +46,15 @@ type backupContainer struct {
 }
 
 type backupStatus struct {
-	Phase       string       `json:"phase,omitempty"`
-	BuiltImages []builtImage `json:"builtImages,omitempty"`
-	Message     string       `json:"message,omitempty"`
+	Phase           string           `json:"phase,omitempty"`
+	BuiltImages     []builtImage     `json:"builtImages,omitempty"`
+	CheckpointFiles []checkpointFile `json:"checkpointFiles,omitempty"`
+	Message         string           `json:"message,omitempty"`
+}
+
+// checkpointFile is what the kubelet made of one container.
+type checkpointFile struct {
+	CheckpointTime metav1.Time `json:"checkpointTime,omitzero"` // end of the kubelet's call, by the agent's clock
 }
 
 type builtImage struct {

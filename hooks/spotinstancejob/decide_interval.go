@@ -55,8 +55,8 @@ func isNear(a, b time.Duration) bool {
 	return a > 0 && max(a, b).Seconds() <= steady*min(a, b).Seconds()
 }
 
-// cost is how long a checkpoint holds the training up, or 0 when that is not known. It shows while the images are built, and
-// is remembered in status. Without either it is at most the median time until the images of completed ones were built.
+// cost is how long a checkpoint holds the training up, or 0 when that is not known. It shows while the images are built, or
+// later if the agent says so, and is remembered in status. Without either it is at most the median time until the images of completed ones were built.
 func (s *survey) cost() time.Duration {
 	var bounds []time.Duration
 	for _, b := range slices.Backward(s.backups) {

@@ -39,6 +39,13 @@ func writtenAgo(since time.Duration) checkpointPart {
 	}
 }
 
+// frozenAgo is a container that was frozen into a file so long ago, as the agent says.
+func frozenAgo(since time.Duration) checkpointPart {
+	return func(b *checkpointBackup) {
+		b.Status.CheckpointFiles = append(b.Status.CheckpointFiles, checkpointFile{stamp(ago(since))})
+	}
+}
+
 // built is a checkpoint whose images were built so long ago and pushed for a minute.
 func built(since time.Duration) checkpointPart {
 	return func(b *checkpointBackup) {
@@ -84,6 +91,22 @@ func TestAutoInterval(t *testing.T) {
 		"the freeze shows while images are built": {
 			[]fact{fresh, costs(3 * time.Minute), aCheckpoint("b", 0, 1, 3*time.Minute, 0, inPhase("ImageBuilding"), writtenAgo(2*time.Minute))},
 			"every 35m30s: cost 1m0s, back every 8h57m0s",
+		},
+		"the freeze is told with the files": {
+			[]fact{fresh, aCheckpoint("a", 0, 1, 3*time.Hour, 0, built(3*time.Hour-5*time.Minute), frozenAgo(3*time.Hour-time.Minute))},
+			"every 30m0s: cost 1m0s, back every 6h0m0s",
+		},
+		"of two containers the later one": {
+			[]fact{fresh, aCheckpoint("a", 0, 1, 3*time.Hour, 0, built(3*time.Hour-5*time.Minute), frozenAgo(3*time.Hour-time.Minute), frozenAgo(3*time.Hour-10*time.Second))},
+			"every 30m0s: cost 1m0s, back every 6h0m0s",
+		},
+		"while it is pushed": {
+			[]fact{fresh, aCheckpoint("a", 0, 1, 3*time.Minute, 0, inPhase("ImagePushing"), frozenAgo(2*time.Minute))},
+			"every 35m30s: cost 1m0s, back every 8h57m0s",
+		},
+		"an agent whose clock is behind says nothing": {
+			[]fact{fresh, aCheckpoint("a", 0, 1, 3*time.Hour, 0, built(3*time.Hour-time.Minute), frozenAgo(4*time.Hour))},
+			"every 30m0s: cost 1m0s, back every 6h0m0s",
 		},
 		"the freeze is remembered":                {[]fact{fresh, costs(3 * time.Minute), showing(time.Minute)}, "every 30m0s: cost 1m0s, back every 6h0m0s"},
 		"not if it was longer than what is known": {[]fact{fresh, costs(time.Minute), showing(3 * time.Minute)}, "every 30m0s: cost 1m0s, back every 6h0m0s"},

@@ -230,6 +230,37 @@ func TestWhyACheckpointFails(t *testing.T) {
 	}
 }
 
+// TestAnyPhaseEnds: an agent that is killed never resumes what it was about, whatever phase that is in.
+func TestAnyPhaseEnds(t *testing.T) {
+	for _, phase := range []string{"Checkpointing", "Checkpointed", "ImageBuilding", "ImageBuilt", "ImagePushing", "ImagePushed", "of another time"} {
+		t.Run(phase, func(t *testing.T) {
+			from := func(asked time.Duration) (decision, *survey) {
+				w := given(replicas(1), ready("vm-0"), anAttempt(0, 1, trains("vm-0", time.Hour)), aCheckpoint("x", 0, 1, asked, time.Minute, inPhase(phase)))
+				o, d := w.decide(t)
+				return d, surveyOf(o)
+			}
+			d, s := from(14 * time.Minute)
+			assert.NotNil(t, s.inFlight(podUID(0, 1)), "it may still complete")
+			assert.Equal(t, time.Minute, d.resync)
+			d, s = from(15 * time.Minute)
+			assert.Nil(t, s.inFlight(podUID(0, 1)), "it blocks nothing any more")
+			assert.Contains(t, messageOf(d, v1alpha1.ConditionCheckpointingStalled), "x stood in phase "+phase+" longer than spec.checkpointConfig.timeout")
+		})
+	}
+}
+
+// TestARestoreIsKnownByItsJob: the kubelet names the base image as that of a restored container.
+func TestARestoreIsKnownByItsJob(t *testing.T) {
+	base := func(_ *batchv1.Job, pod *corev1.Pod) {
+		pod.Status.ContainerStatuses[0].Image, pod.Status.ContainerStatuses[0].ImageID = "docker.io/acme/train:1", "sha256:1"
+	}
+	w := given(replicas(1), ready("vm-0"), anAttempt(0, 2, restored("x", time.Hour), trains("vm-0", time.Minute), base))
+	o, d := w.decide(t)
+	assert.Equal(t, imageOf("x"), renderStatus(o, d).JobStatuses[0].RestoredFrom)
+	assert.Equal(t, time.Hour+time.Minute, o.attempts[0].progress(noon))
+	assert.Equal(t, "x", surveyOf(o).best.backup, "what it started from counts")
+}
+
 func messageOf(d decision, kind string) string {
 	for _, c := range d.conditions {
 		if c.kind == kind {

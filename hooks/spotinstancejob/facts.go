@@ -119,7 +119,7 @@ type backup struct {
 	phase        string            // as the agent wrote it; empty: no agent has looked at it
 	complete     bool              // the agent is done and every container has its image
 	failed       bool              // the agent gave up, or completed without an image
-	frozenUntil  time.Time         // zero: not known; it is while images are built
+	frozenUntil  time.Time         // zero: not known; it is while images are built, and later if the agent says so
 	built        time.Time         // when the last of its images was, by the agent's clock; when complete
 	completed    time.Time         // when complete
 	images       map[string]string // by container, with registry host, when complete

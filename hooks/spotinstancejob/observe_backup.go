@@ -39,6 +39,9 @@ func observeBackup(b *checkpointBackup) backup {
 	case "Checkpointed", "ImageBuilding":
 		facts.frozenUntil = lastWrite(b)
 	}
+	if at := fileTime(b); !at.IsZero() {
+		facts.frozenUntil = at
+	}
 	return facts
 }
 
@@ -74,6 +77,21 @@ func lastWrite(b *checkpointBackup) time.Time {
 	}
 	if latest.IsZero() {
 		return buildTime(b)
+	}
+	return latest
+}
+
+// fileTime is when the last container was frozen into a file: how old the content is at least. Zero: the agent does not say, or its
+// clock is behind.
+func fileTime(b *checkpointBackup) time.Time {
+	latest := time.Time{}
+	for _, file := range b.Status.CheckpointFiles {
+		if file.CheckpointTime.After(latest) {
+			latest = file.CheckpointTime.Time
+		}
+	}
+	if latest.Before(b.Metadata.CreationTimestamp.Time) {
+		return time.Time{}
 	}
 	return latest
 }
