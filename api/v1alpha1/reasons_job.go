@@ -54,6 +54,7 @@ const (
 	ReasonFewerGPUsRequested   = "FewerGPUsRequested"   // GPUsIdle
 	ReasonReplicasCostMore     = "ReplicasCostMore"     // CheaperOnDemand
 	ReasonQuickLosses          = "QuickLosses"          // LosingVMs
+	ReasonRestartPolicy        = "RestartPolicy"        // IgnoredFields: the kubelet restarts nothing in place
 	ReasonCheckpointStorage    = "CheckpointStorage"    // IgnoredFields
 	ReasonTemplateSuspended    = "TemplateSuspended"    // Ready: jobTemplate.spec.suspend
 )

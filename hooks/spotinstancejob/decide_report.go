@@ -227,13 +227,3 @@ func (s *survey) losingVMs() *condition {
 	}
 	return nil
 }
-
-func (s *survey) ignoredFields() *condition {
-	if s.job.Spec.CheckpointConfig.CheckpointStorage == nil {
-		return nil
-	}
-	return &condition{
-		v1alpha1.ConditionIgnoredFields, v1alpha1.ReasonCheckpointStorage,
-		"spec.checkpointConfig.checkpointStorage is not used: the checkpoint agent stores checkpoints as images in checkpointImageRepo only", true,
-	}
-}

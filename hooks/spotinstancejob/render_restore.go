@@ -12,12 +12,21 @@ import (
 // baseVolume begins the names of the volumes that let the kubelet pull the template's images.
 const baseVolume = "checkpoint-base-"
 
-// renderContainers are the template's, with the checkpoint's images if the attempt starts from them.
+// renderContainers are the template's, with the checkpoint's images if the attempt starts from them. A checkpoint's image is on no
+// Node that did not pull it, so Never cannot hold for it. Containers are not restarted in place: they would begin from zero, beside
+// a checkpoint.
 func renderContainers(from source, template []applycorev1.ContainerApplyConfiguration) []applycorev1.ContainerApplyConfiguration {
 	containers := slices.Clone(template)
 	for i := range containers {
-		if image := from.images[*containers[i].Name]; image != "" {
-			containers[i].WithImage(image)
+		c := &containers[i]
+		c.RestartPolicy, c.RestartPolicyRules = nil, nil
+		image := from.images[*c.Name]
+		if image == "" {
+			continue
+		}
+		c.WithImage(image)
+		if c.ImagePullPolicy != nil && *c.ImagePullPolicy == corev1.PullNever {
+			c.WithImagePullPolicy(corev1.PullIfNotPresent)
 		}
 	}
 	return containers

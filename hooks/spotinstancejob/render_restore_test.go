@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
 // podOf is a template whose pod has this spec.
@@ -88,6 +90,64 @@ func TestImagesThatACheckpointWasMadeFromArePulled(t *testing.T) {
 			}
 			assert.Equal(t, c.want, got)
 			assert.Equal(t, len(c.want) > 0, hasBaseVolume(pod))
+		})
+	}
+}
+
+// TestPullPolicyOfACheckpoint: an image that no Node has yet must be pulled; all else is the user's.
+func TestPullPolicyOfACheckpoint(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy string
+		from   source
+		want   corev1.PullPolicy
+	}{
+		"Never, restored":          {"imagePullPolicy: Never", fromCheckpoint("a"), corev1.PullIfNotPresent},
+		"Never, from the template": {"imagePullPolicy: Never", source{}, corev1.PullNever},
+		"Always":                   {"imagePullPolicy: Always", fromCheckpoint("a"), corev1.PullAlways},
+		"IfNotPresent":             {"imagePullPolicy: IfNotPresent", fromCheckpoint("a"), corev1.PullIfNotPresent},
+		"unset":                    {"tty: true", fromCheckpoint("a"), ""},
+	} {
+		w := given(podOf(t, `{containers: [{name: a, image: "acme/a:1", `+c.policy+`}]}`))
+		assert.Equal(t, c.want, rendered(t, w, c.from).Containers[0].ImagePullPolicy, name)
+	}
+}
+
+// TestNothingIsRestartedInPlace: a container that a kubelet restarts trains from zero, beside a checkpoint. Not dropped silently.
+func TestNothingIsRestartedInPlace(t *testing.T) {
+	const rules = `restartPolicy: Never, restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [42]}}]`
+	const at = "spec.jobTemplate.spec.template.spec."
+	for name, c := range map[string]struct {
+		pod  string
+		says []string // empty: no condition
+	}{
+		"a policy of a container":     {`{containers: [{name: a, image: a, restartPolicy: OnFailure}]}`, []string{at + "containers[0].restartPolicy is not used"}},
+		"rules of a container":        {`{containers: [{name: a, image: a}, {name: b, image: b, ` + rules + `}]}`, []string{at + "containers[1].restartPolicyRules is not used", "backoffLimit"}},
+		"the pod's, which no Job has": {`{restartPolicy: Always, containers: [{name: a, image: a}]}`, []string{at + "restartPolicy Always"}},
+		"the pod's":                   {`{restartPolicy: OnFailure, containers: [{name: a, image: a}]}`, nil},
+		"a sidecar":                   {`{initContainers: [{name: s, image: s, restartPolicy: Always}], containers: [{name: a, image: a}]}`, nil},
+		"an init container's rules":   {`{initContainers: [{name: s, image: s, ` + rules + `}], containers: [{name: a, image: a}]}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := given(podOf(t, c.pod))
+			for _, from := range []source{{}, fromCheckpoint("a", "b")} {
+				pod := rendered(t, w, from)
+				assert.Equal(t, corev1.RestartPolicyNever, pod.RestartPolicy)
+				for _, container := range pod.Containers {
+					assert.Nil(t, container.RestartPolicy)
+					assert.Empty(t, container.RestartPolicyRules)
+				}
+				for _, container := range pod.InitContainers {
+					assert.NotNil(t, container.RestartPolicy, "it is the user's")
+				}
+			}
+			_, d := w.decide(t)
+			message := messageOf(d, v1alpha1.ConditionIgnoredFields)
+			for _, says := range c.says {
+				assert.Contains(t, message, says)
+			}
+			if len(c.says) == 0 {
+				assert.Contains(t, message, "no condition")
+			}
 		})
 	}
 }

@@ -1,0 +1,63 @@
+package spotinstancejob
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// ignored is a field that is accepted and not used.
+type ignored struct{ reason, message string }
+
+// ignoredFields tells of what the user wrote and the operator does not follow.
+func (s *survey) ignoredFields() *condition {
+	var all []ignored
+	if s.invalid == nil {
+		all = ignoredRestarts(s.template.spec.Template.Spec)
+	}
+	if s.job.Spec.CheckpointConfig.CheckpointStorage != nil {
+		all = append(all, ignored{
+			v1alpha1.ReasonCheckpointStorage,
+			"spec.checkpointConfig.checkpointStorage is not used: the checkpoint agent stores checkpoints as images in checkpointImageRepo only",
+		})
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	var told []string
+	for _, field := range all[:min(len(all), mostTold)] {
+		told = append(told, field.message)
+	}
+	if more := len(all) - mostTold; more > 0 {
+		told = append(told, fmt.Sprintf("and %d more", more))
+	}
+	return &condition{v1alpha1.ConditionIgnoredFields, all[0].reason, strings.Join(told, "; "), true}
+}
+
+// ignoredRestarts are the rules by which a kubelet would restart the training in place: from zero, beside a checkpoint. Init
+// containers keep theirs, and sidecars are told by it.
+func ignoredRestarts(pod corev1.PodSpec) []ignored {
+	var all []ignored
+	add := func(field string) {
+		all = append(all, ignored{
+			v1alpha1.ReasonRestartPolicy,
+			field + " is not used: what ends is started again by a next attempt, from the best checkpoint; spec.jobTemplate.spec.backoffLimit says how often",
+		})
+	}
+	if pod.RestartPolicy == corev1.RestartPolicyAlways {
+		add(fieldOfPod + ".restartPolicy Always")
+	}
+	for i, c := range pod.Containers {
+		at := fmt.Sprintf("%s.containers[%d]", fieldOfPod, i)
+		if c.RestartPolicy != nil {
+			add(at + ".restartPolicy")
+		}
+		if len(c.RestartPolicyRules) > 0 {
+			add(at + ".restartPolicyRules")
+		}
+	}
+	return all
+}
