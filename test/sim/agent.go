@@ -17,6 +17,7 @@ const (
 	agentWorks        = "works"         // as it should
 	agentHangs        = "hangs"         // the phase stays Checkpointing
 	agentFails        = "fails"         // the phase is Failed when the freeze should be done
+	agentStalls       = "stalls"        // killed and started again: the phase stays ImageBuilding
 	agentForgets      = "forgets"       // Completed, without builtImages
 	agentBreaksImages = "breaks-images" // Completed, and no container restores from the images
 	agentAbsent       = "absent"        // nobody is there: no phase, no finalizer, none removed
@@ -24,7 +25,7 @@ const (
 
 // agentModes are all of them.
 func agentModes() []string {
-	return []string{agentWorks, agentHangs, agentFails, agentForgets, agentBreaksImages, agentAbsent}
+	return []string{agentWorks, agentHangs, agentFails, agentStalls, agentForgets, agentBreaksImages, agentAbsent}
 }
 
 // backupFinalizer is put on every CheckpointBackup by every agent, and taken off by any.

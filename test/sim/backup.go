@@ -45,9 +45,16 @@ type BackupContainer struct {
 
 // BackupStatus is what agents write.
 type BackupStatus struct {
-	Phase       string       `json:"phase,omitempty"`
-	Message     string       `json:"message,omitempty"`
-	BuiltImages []BuiltImage `json:"builtImages,omitempty"`
+	Phase           string           `json:"phase,omitempty"`
+	Message         string           `json:"message,omitempty"`
+	BuiltImages     []BuiltImage     `json:"builtImages,omitempty"`
+	CheckpointFiles []CheckpointFile `json:"checkpointFiles,omitempty"`
+}
+
+// CheckpointFile is what the kubelet made of one container.
+type CheckpointFile struct {
+	ContainerName  string      `json:"containerName"`
+	CheckpointTime metav1.Time `json:"checkpointTime"`
 }
 
 // BuiltImage is one image that can be pulled.
@@ -64,6 +71,7 @@ func (b *Backup) DeepCopyObject() runtime.Object {
 	b.ObjectMeta.DeepCopyInto(&c.ObjectMeta)
 	c.Spec.Containers = append([]BackupContainer(nil), b.Spec.Containers...)
 	c.Status.BuiltImages = append([]BuiltImage(nil), b.Status.BuiltImages...)
+	c.Status.CheckpointFiles = append([]CheckpointFile(nil), b.Status.CheckpointFiles...)
 	if b.Spec.Registry != nil {
 		registry := *b.Spec.Registry
 		c.Spec.Registry = &registry

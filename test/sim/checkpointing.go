@@ -34,6 +34,7 @@ type checkpointing struct {
 	duration time.Duration
 	frozen   time.Duration // of training that is in the images
 	builtAt  metav1.Time
+	files    []CheckpointFile
 	built    []BuiltImage
 }
 
@@ -93,7 +94,22 @@ func (c *checkpointing) build() {
 		c.agent.world.fault("agent-fails", "%s", c.backup.Name)
 		c.fail("criu failed: type NOTIFY errno 0")
 	default:
-		c.say(func() { c.work(1, c.push) }, phaseCheckpointed, phaseImageBuilding)
+		c.note()
+		c.say(func() {
+			if c.mode == agentStalls {
+				c.agent.world.fault("agent-stalls", "%s", c.backup.Name)
+				c.leave()
+				return
+			}
+			c.work(1, c.push)
+		}, phaseCheckpointed, phaseImageBuilding)
+	}
+}
+
+// note tells when the kubelet's call ended.
+func (c *checkpointing) note() {
+	for _, container := range c.spec.Containers {
+		c.files = append(c.files, CheckpointFile{ContainerName: container.Name, CheckpointTime: c.agent.world.API.timestamp()})
 	}
 }
 
@@ -115,8 +131,8 @@ func (c *checkpointing) complete() {
 		w.fault("agent-breaks-images", "%s", c.backup.Name)
 	}
 	for i, image := range c.images() {
-		w.Images.Push(image, c.frozen, broken)
 		container := c.spec.Containers[i]
+		w.Images.store(image, w.Runtimes.checkpointed(c.pod, container.Name, c.frozen, broken))
 		c.built = append(c.built, BuiltImage{
 			ContainerName: container.Name, ImageName: container.Image, BuildTime: c.builtAt, Pushed: c.spec.Registry != nil,
 		})
@@ -180,7 +196,7 @@ func (c *checkpointing) fail(message string) {
 // say writes phases, one after the other, and goes on unless the backup is no more.
 func (c *checkpointing) say(then func(), phases ...string) {
 	for _, phase := range phases {
-		if !c.write(BackupStatus{Phase: phase, BuiltImages: c.built}) {
+		if !c.write(BackupStatus{Phase: phase, BuiltImages: c.built, CheckpointFiles: c.files}) {
 			c.leave()
 			return
 		}

@@ -49,6 +49,9 @@ type jobName struct {
 // eventsAtMost is about how many things happen in a world that lasts for days.
 const eventsAtMost = 200
 
+// setUpFirst is the first command of a seed that applies a pool: after its seed and its runtime.
+const setUpFirst = 2
+
 // A world that nothing is wrong with any more may take so long until all is well. Then it is watched for a while.
 const (
 	recovery = 3 * time.Hour
@@ -88,6 +91,7 @@ func (e *explorer) do(name string, args []string, options map[string]string) {
 
 // setUp applies two pools, and two or three jobs.
 func (e *explorer) setUp() {
+	e.setRuntime()
 	zones := []string{"a,b,c", "a,b", "b,c,a", "c,w,a", "w,a,b,c"}
 	for i := range 2 {
 		name := fmt.Sprintf("pool%d", i)
@@ -114,10 +118,22 @@ func (e *explorer) setUp() {
 			"work": pick(e, []string{"30m", "2h", "10h", "200h"}), "retain": pick(e, []string{"1", "3"}), "backoff-limit": pick(e, []string{"1", "6"}),
 			"sigterm": pick(e, []string{"exit0", "exit143"}),
 		}
+		if e.chance.IntN(8) == 0 {
+			options["shm"] = "yes"
+		}
 		e.jobs = append(e.jobs, name)
 		e.do("job", []string{name.name}, options)
 	}
 	e.calm = time.Duration(20+e.chance.IntN(180)) * time.Second
+}
+
+// setRuntime chooses what the VMs restore with: a world has one runtime, and one version of Kubernetes.
+func (e *explorer) setRuntime() {
+	kind, options := pick(e, []string{runtimeCRIO, runtimeContainerd}), map[string]string{}
+	if e.chance.IntN(6) == 0 {
+		options["image-volumes"] = "off"
+	}
+	e.do("runtime", []string{kind}, options)
 }
 
 // run lets things happen until there was enough of them. What is missing of the hook calls is made while the world comes
@@ -149,7 +165,7 @@ func (e *explorer) renew() {
 
 // applyJob applies the job with this number as it was told first.
 func (e *explorer) applyJob(i int) {
-	c := e.told[1+len(e.pools)+i] // after seed
+	c := e.told[setUpFirst+len(e.pools)+i]
 	e.do(c.Name, c.Args, c.Options)
 }
 

@@ -38,7 +38,7 @@ var happenings = []happening{
 		e.do("capacity", append(e.aZone(), pick(e, []string{"0", "0", "1", "2", "20"})), nil)
 	}},
 	{3, func(e *explorer) {
-		e.do("boots", []string{pick(e, []string{"never", "slow", "without-gpus", "without-node-agent", "without-node-agent"})}, map[string]string{"n": pick(e, []string{"1", "2"})})
+		e.do("boots", []string{pick(e, []string{"never", "slow", "without-gpus", "without-node-agent", "without-node-agent", "without-restore"})}, map[string]string{"n": pick(e, []string{"1", "2"})})
 	}},
 	{3, func(e *explorer) { e.do("linger", nil, map[string]string{"for": pick(e, []string{"2m", "10m"})}) }},
 	// Pods.
@@ -53,7 +53,7 @@ var happenings = []happening{
 	{3, func(e *explorer) { e.do("exit", e.aReplica(), map[string]string{"code": "1"}) }},
 	// The checkpoint agent and its images.
 	{6, func(e *explorer) {
-		e.do("agent", []string{pick(e, []string{"hangs", "fails", "forgets", "breaks-images", "absent"})}, e.lasting("2m", "10m", "40m"))
+		e.do("agent", []string{pick(e, []string{"hangs", "fails", "stalls", "forgets", "breaks-images", "absent"})}, e.lasting("2m", "10m", "40m"))
 	}},
 	{2, func(e *explorer) { e.do("break-image", e.aJob(), nil) }},
 	{1, func(e *explorer) { e.do("remove-image", e.aJob(), nil) }},
@@ -130,7 +130,7 @@ func (e *explorer) refuse() {
 // again deletes a job or a pool, and applies one of the same name.
 func (e *explorer) again() {
 	at := e.chance.IntN(len(e.jobs) + len(e.pools))
-	for _, c := range e.told[1 : 1+len(e.jobs)+len(e.pools)] {
+	for _, c := range e.told[setUpFirst : setUpFirst+len(e.jobs)+len(e.pools)] {
 		if at--; at < 0 {
 			e.do("delete", []string{c.Name, c.Args[0]}, nil)
 			e.advance(pickDuration(e))

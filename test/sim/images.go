@@ -20,6 +20,8 @@ type Images struct {
 type content struct {
 	progress time.Duration
 	broken   bool
+	base     string // the image that it was made from, by normal name; empty: nobody knows
+	refused  string // what a runtime says that cannot start a container from it; empty: it can
 }
 
 func newImages(w *World) *Images {
@@ -39,15 +41,27 @@ func (i *Images) Content(image string) (progress time.Duration, broken, found bo
 
 // Push stores an image, and makes its repository one of checkpoints.
 func (i *Images) Push(image string, progress time.Duration, broken bool) {
+	i.store(image, content{progress: progress, broken: broken})
+}
+
+func (i *Images) store(image string, c content) {
 	i.reserve(image)
-	i.content[normal(image)] = content{progress, broken}
+	i.content[normal(image)] = c
+}
+
+// Restores tells whether a container that starts from an image goes on with what it holds, on a VM that restores.
+func (i *Images) Restores(image string) bool {
+	_, broken, found := i.Content(image)
+	return found && !broken && i.content[normal(image)].refused == ""
 }
 
 // Break lets every container that starts from this image fail soon, as a restore does that meets another driver. An image
 // that does not exist stays so.
 func (i *Images) Break(image string) {
-	if progress, _, found := i.Content(image); found {
-		i.content[normal(image)] = content{progress, true}
+	if _, _, found := i.Content(image); found {
+		c := i.content[normal(image)]
+		c.broken = true
+		i.content[normal(image)] = c
 	}
 }
 

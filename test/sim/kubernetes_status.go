@@ -61,14 +61,26 @@ func setPodReady(pod *corev1.Pod, ready corev1.ConditionStatus, reason string, n
 	}
 }
 
-// setWaiting writes the status of a pod whose image cannot be pulled.
-func setWaiting(pod *corev1.Pod, image string) {
+// notFound is what a kubelet says of an image that its registry does not have.
+func notFound(image string) string { return fmt.Sprintf("Back-off pulling image %q: not found", image) }
+
+// setStartError writes the status of a pod whose containers the runtime could not start.
+func setStartError(pod *corev1.Pod, message string, now metav1.Time) {
+	setEnded(pod, 128, metav1.Unix(0, 0), now)
+	for i := range pod.Status.ContainerStatuses {
+		end := pod.Status.ContainerStatuses[i].State.Terminated
+		end.Reason, end.Message = "StartError", message
+	}
+	setPodReady(pod, corev1.ConditionFalse, "PodFailed", now)
+}
+
+// setWaiting writes the status of a pod whose containers the kubelet cannot create.
+func setWaiting(pod *corev1.Pod, reason, message string) {
 	pod.Status.ContainerStatuses = nil
-	message := fmt.Sprintf("Back-off pulling image %q: not found", image)
 	for _, c := range pod.Spec.Containers {
 		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{
 			Name: c.Name, Image: c.Image, Started: new(false),
-			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: message}},
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
 		})
 	}
 }

@@ -21,6 +21,7 @@ import (
 //	laws_job.go       jobs end once, and for a reason
 //	laws_pool.go      no VM too many, none without a pool
 //	laws_silence.go   a Node that says nothing is no lost VM
+//	runtimes.go       what CRI-O needs is pulled
 //	laws_zone.go      blocked zones are not asked, a zone's no is the zone's, and spot VMs come back
 //	laws_quiet.go     nobody runs in circles
 //	laws_live.go      training goes on

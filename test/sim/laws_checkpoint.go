@@ -92,8 +92,7 @@ func (v *view) isUsable(b *Backup) bool {
 // restores tells whether containers can really be restored from a checkpoint.
 func (l *Laws) restores(b *Backup) bool {
 	return !slices.ContainsFunc(b.Spec.Containers, func(c BackupContainer) bool {
-		_, broken, found := l.world.Images.Content(b.image(c))
-		return broken || !found
+		return !l.world.Images.Restores(b.image(c))
 	})
 }
 

@@ -43,7 +43,7 @@ func (e *ear) hear(c story.Command) {
 	switch {
 	case c.Name == "calm":
 		e.calm = now
-	case !slices.Contains([]string{"seed", "pool", "job", "advance", "rest", "let-pools-sleep"}, c.Name):
+	case !slices.Contains([]string{"seed", "pool", "job", "runtime", "advance", "rest", "let-pools-sleep"}, c.Name):
 		e.calm = time.Time{}
 	}
 }

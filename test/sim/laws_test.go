@@ -258,7 +258,8 @@ func TestLawsCanBeBroken(t *testing.T) {
 			w.Clock.Jump(w.Clock.Now().Add(5 * time.Second))
 			w.plan(gone)
 		}},
-		"hot loop": {"no-hot-loop", func(w *court) { w.repeat(100, func(int) { w.plan() }) }, func(w *court) { w.repeat(100, func(int) { w.plan() }) }},
+		"base not pulled": {"base-images-are-pulled", func(w *court) { w.restoreOnCRIO(true) }, func(w *court) { w.restoreOnCRIO(false) }},
+		"hot loop":        {"no-hot-loop", func(w *court) { w.repeat(100, func(int) { w.plan() }) }, func(w *court) { w.repeat(100, func(int) { w.plan() }) }},
 		"never silent": {"quiet-worlds-are-silent", func(w *court) { w.repeat(15, func(i int) { w.poolSays(planned(fmt.Sprint(i))) }) }, func(w *court) {
 			w.repeat(15, func(i int) { w.poolSays(planned(fmt.Sprint("again", i))) })
 		}},
@@ -279,6 +280,17 @@ func TestLawsCanBeBroken(t *testing.T) {
 			assert.Equal(t, c.law, law, w.Laws.Broken())
 		})
 	}
+}
+
+// restoreOnCRIO lets a kubelet create a restored pod on a fresh VM, with a volume that lets it pull the base image or without.
+func (w *court) restoreOnCRIO(pulls bool) {
+	w.Runtimes.kind = runtimeCRIO
+	w.Images.store("docker.io/sim/job:x", content{base: "docker.io/acme/resnet:v1"})
+	pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "trainer", Image: "docker.io/sim/job:x"}}}}
+	if pulls {
+		pod.Spec.Volumes = []corev1.Volume{{Name: "base", VolumeSource: corev1.VolumeSource{Image: &corev1.ImageVolumeSource{Reference: "acme/resnet:v1"}}}}
+	}
+	w.Runtimes.create(&guest{has: map[string]bool{}}, pod)
 }
 
 // forgetting lets the next answer be the first, so that it breaks no law but the one that is asked for.

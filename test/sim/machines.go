@@ -15,6 +15,7 @@ const (
 	bootsSlow             = "slow"               // it takes several times as long
 	bootsWithoutGPUs      = "without-gpus"       // its Node registers, and its driver never reports the GPUs
 	bootsWithoutNodeAgent = "without-node-agent" // no node agent runs there
+	bootsWithoutRestore   = "without-restore"    // its runtime takes a checkpoint image for an ordinary one
 )
 
 // Machines are the guests of GCE's VMs, and the kubelets in them. Each does what its startup script says, and shuts its
@@ -37,6 +38,7 @@ type guest struct {
 	vm        gcefake.VM
 	node      string // empty until it has joined
 	boots     string
+	has       map[string]bool // images, by normal name
 	shutsDown bool
 	watched   bool      // its node agent has started
 	noticed   bool      // its metadata server says that GCE takes it back
@@ -90,7 +92,7 @@ func (m *Machines) handle(event gcefake.Event) {
 
 // boot lets a VM join some time after it is RUNNING.
 func (m *Machines) boot(vm gcefake.VM) {
-	g := &guest{vm: vm}
+	g := &guest{vm: vm, has: map[string]bool{}}
 	m.guests[vm.ID] = g
 	takes := m.world.Timing.Boot
 	takes += time.Duration(m.world.Random.Int64N(int64(takes)/4 + 1))

@@ -103,9 +103,9 @@ func (m *Machines) capacityCommand(c story.Command) (string, error) {
 	return "", nil
 }
 
-// bootsCommand is `boots never|slow|without-gpus|without-node-agent n=K`: so do the next K VMs that get to RUNNING.
+// bootsCommand is `boots never|slow|without-gpus|without-node-agent|without-restore n=K`: so do the next K VMs that get to RUNNING.
 func (m *Machines) bootsCommand(c story.Command) (string, error) {
-	kinds := []string{bootsNever, bootsSlow, bootsWithoutGPUs, bootsWithoutNodeAgent}
+	kinds := []string{bootsNever, bootsSlow, bootsWithoutGPUs, bootsWithoutNodeAgent, bootsWithoutRestore}
 	if len(c.Args) != 1 || !slices.Contains(kinds, c.Args[0]) {
 		return "", fmt.Errorf("line %d: boots %v: name one of %v", c.Line, c.Args, kinds)
 	}

@@ -85,7 +85,7 @@ func (m *Machines) nodeCommand(c story.Command) (string, error) {
 		return "", err
 	}
 	node.Status.Conditions = []corev1.NodeCondition{readyNow(m.world.API.timestamp())}
-	m.nodes[node.Name] = &guest{node: node.Name}
+	m.nodes[node.Name] = &guest{node: node.Name, has: map[string]bool{}}
 	_, err = m.world.API.Create(node)
 	return "", err
 }

@@ -91,9 +91,13 @@ func (m *Machines) pullAfter(g *guest, p *program, d, retry time.Duration) {
 		case g.cutOff:
 			m.pullAfter(g, p, pullRetries, retry)
 		case missing != "":
-			m.write(p.pod, "cannot pull "+missing, func(pod *corev1.Pod) { setWaiting(pod, missing) })
+			m.write(p.pod, "cannot pull "+missing, func(pod *corev1.Pod) { setWaiting(pod, "ImagePullBackOff", notFound(missing)) })
 			m.pullAfter(g, p, retry, min(2*retry, pullRetriesAtMost))
 		default:
+			if refusal := m.world.Runtimes.create(g, p.pod); refusal != nil {
+				m.refuse(g, p, refusal, retry)
+				return
+			}
 			m.start(p)
 			m.syncPod(r.Key)
 		}

@@ -27,6 +27,7 @@ const (
 type program struct {
 	pod      *corev1.Pod // as it was when its kubelet took it on
 	pulling  bool
+	refused  bool // by the runtime, at least once
 	restored time.Duration
 	broken   bool          // it was restored from an image that lets it fail
 	started  time.Time     // zero: not yet

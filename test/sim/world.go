@@ -53,6 +53,7 @@ type World struct {
 	API      *API
 	GCE      *gcefake.Fake
 	Images   *Images
+	Runtimes *Runtimes
 	Machines *Machines
 	Agent    *Agent
 	Cloud    *Cloud
@@ -84,6 +85,7 @@ func New(c Config) *World {
 	w.API = NewAPI(w.Clock)
 	w.GCE = gcefake.New(gcefake.Config{Clock: w.Clock, Timings: c.Timing.GCE, Zones: c.Zones})
 	w.Images = newImages(w)
+	w.Runtimes = newRuntimes(w)
 	w.Machines = newMachines(w)
 	newKubernetes(w)
 	w.Agent = newAgent(w)

@@ -67,7 +67,7 @@ func (o *Options) edit(spec *v1alpha1.SpotInstanceVMSpec, at Place) {
 }
 
 // JobOf is the job that `job NAME` describes, with the API's defaults: pool, replicas, interval (1h unless given; or auto), retain,
-// timeout, on-preemption, gpus of each pod, and of its program work, fail-after, sigterm=exit0, backoff-limit.
+// timeout, on-preemption, gpus of each pod, and of its program work, fail-after, sigterm=exit0, shm=yes (it has a file open in /dev/shm), backoff-limit.
 func JobOf(c Command, at Place) (*v1alpha1.SpotInstanceJob, error) {
 	o := &Options{Command: c}
 	job := &v1alpha1.SpotInstanceJob{
@@ -108,15 +108,17 @@ func (o *Options) template() runtime.RawExtension {
 	if o.Options["sigterm"] != "" {
 		annotations["lab.training.dcnlab.com/sigterm"] = o.Options["sigterm"]
 	}
+	trainer := map[string]any{
+		"name": "trainer", "image": "docker.io/acme/resnet:v1",
+		"resources": map[string]any{"limits": map[string]any{"nvidia.com/gpu": *o.Number("gpus", 1)}},
+	}
+	pod := map[string]any{"restartPolicy": "Never", "containers": []any{trainer}}
+	if o.Options["shm"] == "yes" {
+		trainer["volumeMounts"] = []any{map[string]any{"name": "shm", "mountPath": "/dev/shm"}}
+		pod["volumes"] = []any{map[string]any{"name": "shm", "emptyDir": map[string]any{"medium": "Memory"}}}
+	}
 	spec := map[string]any{"template": map[string]any{
-		"metadata": map[string]any{"annotations": annotations},
-		"spec": map[string]any{
-			"restartPolicy": "Never",
-			"containers": []any{map[string]any{
-				"name": "trainer", "image": "docker.io/acme/resnet:v1",
-				"resources": map[string]any{"limits": map[string]any{"nvidia.com/gpu": *o.Number("gpus", 1)}},
-			}},
-		},
+		"metadata": map[string]any{"annotations": annotations}, "spec": pod,
 	}}
 	if _, given := o.Options["backoff-limit"]; given {
 		spec["backoffLimit"] = *o.Number("backoff-limit", 6)
