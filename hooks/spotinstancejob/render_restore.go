@@ -41,7 +41,7 @@ func renderContainers(from source, template []applycorev1.ContainerApplyConfigur
 func renderVolumes(o observed, from source) []applycorev1.VolumeApplyConfiguration {
 	pod := o.template.apply.Spec.Template.Spec
 	volumes := slices.Clone(pod.Volumes)
-	if from.images == nil || !o.pullsBaseImages() {
+	if !o.pullsBaseImages() {
 		return volumes
 	}
 	for i, image := range baseImages(pod.Containers, from) {
