@@ -170,7 +170,7 @@ func (s *survey) remedyOf(words string) string {
 	case !s.pullsBaseImages():
 		return "; likely cause: " + cause + ": set spec.checkpointConfig.pullBaseImages to true, or pull it in the SpotInstanceVM's spec.startupScript"
 	case slices.ContainsFunc(s.attempts, func(a attempt) bool { return a.restoredFrom != "" && !a.hasBase }):
-		return "; likely cause: " + cause + "; this cluster leaves out the volume that lets the kubelet pull it: upgrade to Kubernetes 1.35 or newer, or pull it in the SpotInstanceVM's spec.startupScript"
+		return "; likely cause: " + cause + "; its Job has no volume that lets the kubelet pull it, since API servers before Kubernetes 1.35 leave it out: upgrade, or pull it in the SpotInstanceVM's spec.startupScript"
 	}
 	return "; likely cause: " + cause + ": the kubelets of the VMs need image volumes (1.35 or newer), and the image's tag must not have moved; or pull it in the SpotInstanceVM's spec.startupScript"
 }

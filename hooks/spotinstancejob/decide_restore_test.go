@@ -158,7 +158,7 @@ func TestWhyAnImageDoesNotRestore(t *testing.T) {
 		also fact
 		says []string
 	}{
-		"base image, on a cluster without image volumes": {saidNoBase, nil, []string{"CreateContainerError", "image not known", "this cluster leaves out the volume", "Kubernetes 1.35", "spec.startupScript"}},
+		"base image, on a cluster without image volumes": {saidNoBase, nil, []string{"CreateContainerError", "image not known", "its Job has no volume", "Kubernetes 1.35", "spec.startupScript"}},
 		"base image, though it was asked for":            {saidNoBase, func(w *world) { pulls(&w.jobs[0], nil) }, []string{"the kubelets of the VMs need image volumes", "tag must not have moved"}},
 		"base image, not asked for":                      {saidNoBase, off, []string{"spec.checkpointConfig.pullBaseImages"}},
 		"not known as a checkpoint":                      {saidNoCommand, nil, []string{"no command specified", "ordinary image", "enable_experimental_restore_via_create"}},
