@@ -148,6 +148,9 @@ func (s *survey) story(of slot) string {
 	if s.exhausted(of) {
 		told = "failed for good"
 	}
+	if s.isWithoutPod(of.newest) {
+		told = "has no pod: kubectl describe job " + of.newest.name + " tells why; if a policy refuses volumes of type image, set spec.checkpointConfig.pullBaseImages to false and delete that Job"
+	}
 	if pod := of.newest.pod; pod != nil && pod.message != "" && (of.verdict == starting || of.verdict == failed || of.verdict == restoreFailed) {
 		told += ": " + pod.message
 		if of.newest.restoredFrom != "" {

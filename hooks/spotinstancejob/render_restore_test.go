@@ -1,10 +1,13 @@
 package spotinstancejob
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
@@ -148,6 +151,35 @@ func TestNothingIsRestartedInPlace(t *testing.T) {
 			if len(c.says) == 0 {
 				assert.Contains(t, message, "no condition")
 			}
+		})
+	}
+}
+
+// TestRestoreThatAPolicyRefuses: the Job is there, and its pod is refused. Nothing but the user can help, who is told how.
+func TestRestoreThatAPolicyRefuses(t *testing.T) {
+	made := func(since time.Duration) part {
+		return func(job *batchv1.Job, _ *corev1.Pod) { job.CreationTimestamp = stamp(ago(since)) }
+	}
+	pulls := func(job *batchv1.Job, _ *corev1.Pod) {
+		job.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "checkpoint-base-0", VolumeSource: corev1.VolumeSource{Image: &corev1.ImageVolumeSource{Reference: "acme/train:1"}}}}
+	}
+	const refused = "has no pod: kubectl describe job train-392faf-r0-a2 tells why"
+	for name, c := range map[string]struct {
+		told []part
+		says bool
+		wake time.Duration
+	}{
+		"no pod for 44 s":             {[]part{restored("x", time.Hour), pulls, made(44 * time.Second), noPod}, false, time.Second},
+		"no pod for 45 s":             {[]part{restored("x", time.Hour), pulls, made(45 * time.Second), noPod}, true, 0},
+		"no such volume":              {[]part{restored("x", time.Hour), made(time.Hour), noPod}, false, 0},
+		"a pod that waits for its VM": {[]part{restored("x", time.Hour), pulls, made(time.Hour)}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, d := given(replicas(1), anAttempt(0, 2, c.told...)).decide(t)
+			message := messageOf(d, v1alpha1.ConditionReady)
+			assert.Equal(t, c.says, strings.Contains(message, refused), message)
+			assert.Equal(t, c.says, strings.Contains(message, "spec.checkpointConfig.pullBaseImages to false and delete that Job"), message)
+			assert.Equal(t, c.wake, d.resync)
 		})
 	}
 }
