@@ -22,10 +22,10 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
-// What TestSeeds explores. The defaults are CI's share: fresh seeds each time.
+// What TestSeeds explores. The defaults are CI's share: always the same worlds, so that nobody's change fails by chance.
 var (
 	seeds  = flag.Int("seeds", 10, "how many worlds to explore")
-	first  = flag.Uint64("first", 0, "the first seed; 0: a fresh one")
+	first  = flag.Uint64("first", 1, "the first seed; 0: a fresh one")
 	days   = flag.Float64("days", 0, "how many days of its own time each world lasts at least")
 	shrink = flag.Int("shrink", 150, "how often a story that breaks a law is told again to make it shorter")
 )
