@@ -134,6 +134,9 @@ func (c choice) of(all []scenario) []scenario {
 		if c.runs > 0 {
 			s.runs = c.runs
 		}
+		if slices.Contains(c.only, s.name) {
+			s.runs = max(s.runs, 1) // those of no runs are only measured when somebody names them
+		}
 		if len(c.only) == 0 || slices.Contains(c.only, s.name) {
 			chosen = append(chosen, s)
 		}

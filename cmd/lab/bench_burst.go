@@ -11,7 +11,7 @@ import (
 // before, in the minute from then on, and later in the minute after one VM of each pool got its notice.
 func burst(row string, size int) func(context.Context, *trial) error {
 	return func(ctx context.Context, t *trial) error {
-		f, err := t.newFleet(ctx, size)
+		f, err := t.newFleet(ctx, size, 2)
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	jobsPerPool     = 10 // of two replicas: a pool has twenty VMs
+	jobsPerPool     = 10 // of two replicas, mostly: a pool has twenty VMs then
 	fleetCheckpoint = 2 * time.Second
 	fleetAtOnce     = 20              // jobs that start at the same time
 	fleetTrains     = 3 * time.Second // at least, before a notice: a checkpoint that saves nothing is not made
@@ -28,8 +28,9 @@ const (
 // fleet is many jobs in the namespace of one trial. All pools share a project and a zone.
 type fleet struct {
 	*trial
-	round  int    // jobs of another one have other names
-	struck string // VM
+	replicas int32  // of each job
+	round    int    // jobs of another one have other names
+	struck   string // VM
 
 	mu      sync.Mutex
 	status  map[string]v1alpha1.SpotInstanceJobStatus // by job
@@ -44,13 +45,13 @@ type fleetBackup struct {
 	done bool // it has an outcome, or was deleted
 }
 
-// newFleet makes the pools for so many jobs.
-func (t *trial) newFleet(ctx context.Context, size int) (*fleet, error) {
-	f := &fleet{trial: t, status: map[string]v1alpha1.SpotInstanceJobStatus{}, backups: map[string]*fleetBackup{}}
+// newFleet makes the pools for so many jobs of so many replicas.
+func (t *trial) newFleet(ctx context.Context, size int, replicas int32) (*fleet, error) {
+	f := &fleet{trial: t, replicas: replicas, status: map[string]v1alpha1.SpotInstanceJobStatus{}, backups: map[string]*fleetBackup{}}
 	t.bench.lab.Agent().Behave(t.namespace, cluster.AgentBehaviour{Duration: fleetCheckpoint})
 	f.follow(ctx)
 	for i := 0; i < size; i += jobsPerPool {
-		pool := t.newPool(setup{replicas: 2 * jobsPerPool})
+		pool := t.newPool(setup{replicas: replicas * jobsPerPool})
 		pool.Name = poolOf(i)
 		if err := t.create(ctx, pools, pool); err != nil {
 			return nil, err
@@ -72,7 +73,7 @@ func (f *fleet) start(ctx context.Context, size int) error {
 	starts.SetLimit(fleetAtOnce)
 	for i := range size {
 		starts.Go(func() error {
-			job, err := f.newJob(setup{replicas: 2, interval: 24 * time.Hour})
+			job, err := f.newJob(setup{replicas: f.replicas, interval: 24 * time.Hour})
 			if err != nil {
 				return err
 			}
@@ -130,16 +131,16 @@ func (f *fleet) until(ctx context.Context, what string, holds func() bool) error
 	})
 }
 
-// settled returns once both replicas of a job train and no checkpoint of it is being made.
+// settled returns once all replicas of a job train and no checkpoint of it is being made.
 func (f *fleet) settled(ctx context.Context, job string) error {
-	return f.until(ctx, "both replicas of "+job+" train", func() bool {
+	return f.until(ctx, "all replicas of "+job+" train", func() bool {
 		for _, b := range f.backups {
 			if b.job == job && !b.done {
 				return false
 			}
 		}
 		s := f.status[job]
-		return s.Phase == v1alpha1.JobRunning && s.ActiveReplicas == 2
+		return s.Phase == v1alpha1.JobRunning && s.ActiveReplicas == f.replicas
 	})
 }
 
@@ -230,7 +231,7 @@ func (f *fleet) noteRequested(ctx context.Context, row string, size int, after t
 // notices measures one notice at a time, of one job after the other.
 func notices(row string, size, number int) func(context.Context, *trial) error {
 	return func(ctx context.Context, t *trial) error {
-		f, err := t.newFleet(ctx, size)
+		f, err := t.newFleet(ctx, size, 2)
 		if err != nil {
 			return err
 		}

@@ -99,6 +99,9 @@ func latencyRows() []row {
 		{"burst100", "100 jobs, one VM of each gets its notice in the same second: pods told / CheckpointBackup object / all train again", "–", "reads no notice", []metric{
 			{name: "told", show: tail, than: never}, {name: "object", show: tail, than: never}, {name: "all train", show: spread, than: never},
 		}},
+		{"silence1000", "1,000 jobs of one replica, no heartbeat of any Node for 90 s: VMs bought meanwhile / trainings interrupted / all train again", "–", "–", []metric{
+			{name: "bought", show: count, than: never}, {name: "interrupted", show: count, than: never}, {name: "all train", show: spread, than: never},
+		}},
 		{"burst100", "… lists of instances in a minute: before / after the burst / after one notice in each of the 10 pools", "–", "–", []metric{
 			{name: "lists before", show: count, than: never},
 			{name: "lists after", show: count, than: never},

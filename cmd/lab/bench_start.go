@@ -130,5 +130,6 @@ func stages() [][]lane {
 			}},
 		},
 		{{width: 6, scenarios: []scenario{{"overlap", 6, 8 * time.Minute, bootAndCheckpoint}}}},
+		{{width: 1, scenarios: []scenario{{"silence1000", 0, 40 * time.Minute, silence("silence1000", 1000)}}}},
 	}
 }

@@ -102,10 +102,10 @@ func toAbandon(o observed, f fleet) []string {
 	var waited []machine
 	for _, m := range o.machines {
 		switch {
-		case !m.isSilent() || m.state != v1alpha1.InstanceNotReady || m.isAbandoned():
-		case f.claimed[m.name]:
-			chosen = append(chosen, m.name)
-		case o.now.Sub(m.since) >= f.grace():
+		case m.state != v1alpha1.InstanceNotReady || m.isAbandoned():
+		case f.claimed[m.name] && !m.nodeReady():
+			chosen = append(chosen, m.name) // also while its zone cannot be read
+		case m.isSilent() && o.now.Sub(m.since) >= f.grace():
 			waited = append(waited, m)
 		}
 	}

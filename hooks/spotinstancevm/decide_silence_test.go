@@ -50,6 +50,7 @@ func TestWhoIsGivenUpForSilence(t *testing.T) {
 		"two were":                                       {vms{minute}, fleet{known: 100, silent: 2, lately: 2}, []int{0}},
 		"the server has just started":                    {vms{minute}, fleet{known: 100, silent: 2, isNew: true}, nil},
 		"given up by a call that the request lacks":      {vms{moment}, fleet{known: 100, silent: 2, lately: 3, claimed: map[string]bool{poolID.vmName(0): true}}, []int{0}},
+		"the same, and its zone is not read":             {vms{func(m *machine) { moment(m); m.presence = unknown }}, fleet{known: 100, silent: 2, claimed: map[string]bool{poolID.vmName(0): true}}, []int{0}},
 		"many are silent: for a minute":                  {vms{minute}, mass, nil},
 		"many are silent: for five":                      {vms{silentFor(5 * time.Minute)}, mass, []int{0}},
 		"many are silent, and one is given up elsewhere": {vms{silentFor(5 * time.Minute)}, fleet{known: 100, silent: 33, abandoned: 1}, nil},

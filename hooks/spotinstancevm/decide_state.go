@@ -153,6 +153,9 @@ func unreadState(m machine) (v1alpha1.InstanceState, string) {
 	if m.nodeReady() {
 		return v1alpha1.InstanceReady, ""
 	}
+	if m.state == v1alpha1.InstanceNotReady && m.abandon {
+		return m.state, v1alpha1.VMNodeNotReady
+	}
 	if m.state == v1alpha1.InstanceNotReady {
 		return m.state, m.reason // its time to come back goes on
 	}

@@ -135,6 +135,7 @@ func TestStates(t *testing.T) {
 		"joined, its kubelet shuts down":              {from: isReady, facts: edits{healthy, withNode(node{gpus: 1, shutsDown: true})}, to: notReady, reason: v1alpha1.VMNodeNotReady},
 		"joined, Node deleted":                        {from: isReady, facts: edits{running, joined}, to: notReady, reason: v1alpha1.VMNodeNotReady},
 		"silent, may be given up":                     {from: notReady, facts: edits{healthy, withNode(node{}), func(m *machine) { m.abandon = true }}, to: notReady, reason: v1alpha1.VMNodeNotReady},
+		"may be given up, and unread":                 {from: notReady, facts: edits{healthy, withNode(node{}), unreadable, func(m *machine) { m.abandon = true }}, to: notReady, reason: v1alpha1.VMNodeNotReady},
 		"silent, Kubernetes has evicted its pod":      {from: notReady, facts: edits{healthy, withNode(node{}), evicted}, to: deleting, reason: v1alpha1.VMNodeNotReady},
 		"silent for a moment, its pod is deleted":     {from: notReady, facts: edits{healthy, withNode(node{}), evicted, lasting(19 * time.Second)}, to: notReady},
 		"given up, and it trains":                     {from: notReady, facts: edits{healthy, withNode(node{}), because(v1alpha1.VMNodeNotReady), training}, to: notReady, reason: v1alpha1.VMNodeNotReady},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/dynamic"
@@ -197,6 +198,12 @@ func (c *Cluster) controlPlane() []*process {
 
 // Stop ends everything and removes the data directory. It may be called more than once.
 func (c *Cluster) Stop() { c.stop() }
+
+// StopHeartbeats lets no Node be heard until the returned function is called. VMs and training programs run on.
+func (c *Cluster) StopHeartbeats() (resume func() error, err error) {
+	kwok := c.children.kwok.cmd.Process
+	return func() error { return kwok.Signal(syscall.SIGCONT) }, kwok.Signal(syscall.SIGSTOP)
+}
 
 // shutDown ends the API server's clients before it, and etcd last. Nothing is asked to tidy up: it all goes.
 func (c *Cluster) shutDown() {
