@@ -26,7 +26,7 @@ type fleetMemory struct {
 	born time.Time
 
 	pools    map[types.UID]poolCount
-	abandons map[claimedVM]time.Time
+	abandons map[claimedVM]abandonment
 	returns  map[claimedVM]silenceEnded
 }
 
@@ -40,6 +40,12 @@ type claimedVM struct {
 	name string
 }
 
+// abandonment is that a VM was given up. It is over when the VM is heard again, and counts for a minute all the same.
+type abandonment struct {
+	at     time.Time
+	isOver bool
+}
+
 type silenceEnded struct {
 	at     time.Time
 	lasted time.Duration
@@ -48,7 +54,7 @@ type silenceEnded struct {
 func newFleetMemory(now func() time.Time) *fleetMemory {
 	return &fleetMemory{
 		now: now, born: now(),
-		pools: map[types.UID]poolCount{}, abandons: map[claimedVM]time.Time{}, returns: map[claimedVM]silenceEnded{},
+		pools: map[types.UID]poolCount{}, abandons: map[claimedVM]abandonment{}, returns: map[claimedVM]silenceEnded{},
 	}
 }
 
@@ -61,6 +67,10 @@ func (f *fleetMemory) abandon(o *observed) {
 	known, silent, abandoned := silenceOf(*o)
 	f.pools[uid] = poolCount{now, known, silent, abandoned}
 	for _, m := range o.machines {
+		if given, found := f.abandons[claimedVM{uid, m.name}]; found && m.nodeReady() {
+			given.isOver = true
+			f.abandons[claimedVM{uid, m.name}] = given
+		}
 		if wasWaitedFor := m.state == v1alpha1.InstanceNotReady && m.reason == ""; wasWaitedFor && m.nodeReady() {
 			f.returns[claimedVM{uid, m.name}] = silenceEnded{now, o.now.Sub(m.since)}
 		}
@@ -74,7 +84,7 @@ func (f *fleetMemory) abandon(o *observed) {
 			m.abandon = m.abandon || m.name == name
 		}
 		if m.abandon && !seen.claimed[m.name] {
-			f.abandons[claimedVM{uid, m.name}] = now
+			f.abandons[claimedVM{uid, m.name}] = abandonment{at: now}
 		}
 	}
 }
@@ -87,11 +97,11 @@ func (f *fleetMemory) seen(now time.Time, uid types.UID) fleet {
 		sum.silent += count.silent
 		sum.abandoned += count.abandoned
 	}
-	for vm, at := range f.abandons {
-		if vm.pool == uid {
+	for vm, given := range f.abandons {
+		if vm.pool == uid && !given.isOver {
 			sum.claimed[vm.name] = true
 		}
-		if now.Sub(at) < time.Minute {
+		if now.Sub(given.at) < time.Minute {
 			sum.lately++
 		}
 	}
@@ -103,6 +113,6 @@ func (f *fleetMemory) seen(now time.Time, uid types.UID) fleet {
 
 func (f *fleetMemory) forget(now time.Time) {
 	maps.DeleteFunc(f.pools, func(_ types.UID, count poolCount) bool { return now.Sub(count.at) > forgetCensus })
-	maps.DeleteFunc(f.abandons, func(_ claimedVM, at time.Time) bool { return now.Sub(at) > rememberClaim })
+	maps.DeleteFunc(f.abandons, func(_ claimedVM, given abandonment) bool { return now.Sub(given.at) > rememberClaim })
 	maps.DeleteFunc(f.returns, func(_ claimedVM, ended silenceEnded) bool { return now.Sub(ended.at) > rememberCalm })
 }

@@ -22,6 +22,21 @@ func TestNodeThatBlinksBuysNothing(t *testing.T) {
 	require.Equal(t, []string{w.vm(0)}, w.vmNames())
 }
 
+// A VM that was given up, was heard again and falls silent once more is waited for anew.
+func TestSilenceStartsAnewAfterAVMWasHeard(t *testing.T) {
+	w := ready(t, 2)
+	w.run(time.Minute)
+	w.kube.setReady(w.vm(0), false)
+	w.run(25 * time.Second)
+	require.Equal(t, v1alpha1.VMNodeNotReady, w.entry(w.vm(0)).Reason)
+	w.kube.setReady(w.vm(0), true)
+	w.sync()
+	w.kube.setReady(w.vm(0), false)
+	w.run(15 * time.Second)
+	require.Equal(t, v1alpha1.InstanceNotReady, w.entry(w.vm(0)).State)
+	require.Empty(t, w.entry(w.vm(0)).Reason)
+}
+
 // How long VMs needed to be heard again is how long others are waited for.
 func TestGraceIsLearned(t *testing.T) {
 	w := ready(t, 2)
