@@ -118,7 +118,7 @@ func (e *explorer) gce() {
 
 // refuse lets one zone say no to whatever is asked of it, always in the same way; or all zones, for what is wrong with the spec.
 func (e *explorer) refuse() {
-	options := e.lasting("2m", "40m", "3h")
+	options := e.lasting("2m", "10m", "40m") // a zone is blocked for an hour more
 	options["zone"] = e.aZone()[0]
 	options["as"] = pick(e, waysOf(faultRefuse))
 	if e.chance.IntN(4) == 0 {
