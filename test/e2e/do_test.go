@@ -111,6 +111,11 @@ func (s *scene) doJob(o *story.Options) error {
 	if err != nil {
 		return err
 	}
+	if *realNodes {
+		if job.Spec.JobTemplate, err = withProgram(job.Spec.JobTemplate); err != nil {
+			return err
+		}
+	}
 	return s.doCreate(jobs, job)
 }
 

@@ -1,0 +1,196 @@
+package realnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// VM is what a Node boots from.
+type VM struct {
+	ID       string // numeric, of GCE
+	Name     string // also the host name
+	Address  string // internal IP
+	Metadata http.Handler
+}
+
+// Node is a VM that has power.
+type Node struct {
+	host    *Host
+	vm      VM
+	dir     string
+	doors   []*door
+	process Process
+	off     sync.Once
+}
+
+// folders are what the VM's init expects in its folder.
+var folders = []string{"upper", "work", "root", "containerd", "kubelet", "log", "sockets"}
+
+// Boot gives a VM power. It returns when its first process runs; Console tells how its startup script fares.
+func (h *Host) Boot(vm VM) (*Node, error) {
+	n := &Node{host: h, vm: vm, dir: filepath.Join(h.Logs(), vm.ID)}
+	for _, folder := range folders {
+		if err := os.MkdirAll(filepath.Join(n.dir, folder), 0o755); err != nil {
+			return nil, fmt.Errorf("make the disk of VM %s: %w", vm.Name, err)
+		}
+	}
+	if err := n.writeDisk(); err != nil {
+		return nil, fmt.Errorf("write the disk of VM %s: %w", vm.Name, err)
+	}
+	h.mu.Lock()
+	h.nodes = append(h.nodes, n)
+	h.mu.Unlock()
+	if err := n.openDoors(); err != nil {
+		return n, err
+	}
+	var err error
+	n.process, err = h.config.Launch(n.program())
+	return n, err
+}
+
+// program is the VM: its init, in namespaces of its own that end with it.
+func (n *Node) program() Program {
+	_, port, _ := net.SplitHostPort(n.host.config.APIServer)
+	return Program{
+		Name: "vm-" + n.vm.Name, Path: "unshare",
+		Args: []string{
+			"--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
+			"bash", filepath.Join(n.dir, "init"), n.dir, n.vm.Name,
+		},
+		Env: []string{
+			"LAB_ROOT=" + n.host.config.Files.Root, "LAB_BIN=" + n.host.config.Files.Bin, "LAB_CGROUP=" + n.cgroup(),
+			"LAB_ADDRESS=" + n.vm.Address, "LAB_API=" + port,
+		},
+	}
+}
+
+func (n *Node) cgroup() string { return n.host.cgroup + "/" + n.vm.ID }
+
+// writeDisk writes what is different from VM to VM, and what makes the shared disk the disk of one.
+func (n *Node) writeDisk() error {
+	files := map[string]string{
+		"upper/etc/hosts":                                  "127.0.0.1 localhost " + n.vm.Name + "\n",
+		"upper/etc/hostname":                               n.vm.Name + "\n",
+		"upper/etc/default/kubelet":                        "KUBELET_EXTRA_ARGS='--cgroup-root=/" + n.cgroup() + " --node-ip=" + n.vm.Address + "'\n",
+		"upper/etc/containerd/config.toml":                 script("containerd.toml"),
+		"upper/etc/containerd/certs.d/_default/hosts.toml": script("hosts.toml"),
+		"upper/etc/cni/net.d/10-lab.conflist":              script("cni.conflist"),
+		"upper/usr/local/bin/systemctl":                    script("systemctl"),
+		"upper/usr/local/bin/kubeadm":                      script("kubeadm"),
+		"init":                                             script("init"),
+	}
+	for name, content := range files {
+		path := filepath.Join(n.dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openDoors makes the sockets by which the VM reaches what it needs.
+func (n *Node) openDoors() error {
+	for name, open := range map[string]func(net.Listener) *door{
+		"api":      func(l net.Listener) *door { return forwardTo(l, n.host.config.APIServer) },
+		"registry": func(l net.Listener) *door { return serve(l, n.host.registry) },
+		"metadata": func(l net.Listener) *door { return serve(l, n.vm.Metadata) },
+	} {
+		listener, err := net.Listen("unix", filepath.Join(n.dir, "sockets", name))
+		if err != nil {
+			return fmt.Errorf("listen for VM %s: %w", n.vm.Name, err)
+		}
+		n.doors = append(n.doors, open(listener))
+	}
+	return nil
+}
+
+// PowerOff ends everything on the VM at once, as a preemption does, and removes its disk. Its logs stay until the Host is closed.
+func (n *Node) PowerOff() {
+	if n == nil {
+		return
+	}
+	n.off.Do(func() {
+		if n.process != nil {
+			n.process.Kill()
+		}
+		for _, d := range n.doors {
+			d.close()
+		}
+		// What containers printed stays.
+		_ = os.Rename(filepath.Join(n.dir, podLogs), filepath.Join(n.dir, "log", "pods"))
+		for _, folder := range folders {
+			if folder != "log" {
+				_ = os.RemoveAll(filepath.Join(n.dir, folder)) // what a dying process still holds, the janitor removes
+			}
+		}
+	})
+}
+
+// podLogs is the folder of the containers' logs while the VM has power, below the VM's own.
+const podLogs = "upper/var/log/pods"
+
+// PodLogs are the logs of all containers of a namespace on all VMs that ever were, by pod: each name is NAMESPACE_POD_UID.
+func (h *Host) PodLogs(namespace string) (map[string]string, error) {
+	logs := map[string]string{}
+	for _, folder := range []string{podLogs, "log/pods"} {
+		files, err := filepath.Glob(filepath.Join(h.Logs(), "*", folder, namespace+"_*", "*", "*.log"))
+		if err != nil {
+			return nil, fmt.Errorf("look for the logs of containers: %w", err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil && !errors.Is(err, os.ErrNotExist) { // its VM has just lost its power
+				return nil, fmt.Errorf("read the log of a container: %w", err)
+			}
+			logs[filepath.Base(filepath.Dir(filepath.Dir(file)))] += string(content)
+		}
+	}
+	return logs, nil
+}
+
+// Exec runs a command on the VM, as root, and returns what it printed.
+func (n *Node) Exec(ctx context.Context, command ...string) (string, error) {
+	pid, err := n.init()
+	if err != nil {
+		return "", err
+	}
+	args := append([]string{
+		"--target", pid, "--mount", "--net", "--pid", "--uts", "--ipc", "--root", "--wd",
+		"env", "PATH=/usr/local/sbin:/usr/local/bin:/opt/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	}, command...)
+	out, err := exec.CommandContext(ctx, "nsenter", args...).CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("%s on VM %s: %w: %s", strings.Join(command, " "), n.vm.Name, err, out)
+	}
+	return string(out), nil
+}
+
+// init is the pid of the VM's first process, as seen from here.
+func (n *Node) init() (string, error) {
+	parent, ok := n.process.(interface{ Pid() int })
+	if !ok {
+		return "", errors.New("the process of the VM has no pid")
+	}
+	pid := strconv.Itoa(parent.Pid())
+	children, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
+	if err != nil {
+		return "", fmt.Errorf("VM %s has no power: %w", n.vm.Name, err)
+	}
+	child, _, _ := strings.Cut(string(children), " ")
+	if child == "" {
+		return "", fmt.Errorf("VM %s has no process", n.vm.Name)
+	}
+	return child, nil
+}
