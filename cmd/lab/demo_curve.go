@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +32,7 @@ const curvePicture = "demo-real.svg"
 
 // compareCurves proves that the training came out as if nobody had disturbed it: the same loss at every step.
 func (r *running) compareCurves(ctx context.Context, s *screen, w *world) error {
-	out, err := r.files.TrainUndisturbed(ctx, "TRAIN_SECONDS="+strconv.Itoa(int(demoTraining.Seconds())))
+	out, err := r.lab.TrainUndisturbed(ctx, demoTraining)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
 )
 
 func main() {
@@ -28,11 +30,18 @@ func main() {
 		fmt.Fprintln(os.Stderr, "lab: stopped; nothing is left running")
 		os.Exit(130)
 	}
+	if errors.Is(err, cluster.ErrNoRealNodes) {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(exitNoRealNodes)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		os.Exit(1)
 	}
 }
+
+// exitNoRealNodes is the exit status if this machine cannot run real nodes.
+const exitNoRealNodes = 3
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && args[0] == "bench" {

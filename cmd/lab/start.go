@@ -12,7 +12,6 @@ import (
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
-	"github.com/lehuannhatrang/spot-instance-training-operator/test/realnode"
 )
 
 // checkpointTime is how long the lab's agent takes for a checkpoint; minutes in real life.
@@ -24,7 +23,6 @@ const noticeTime = 12 * time.Second
 // running is a lab with the operator installed and the samples' Secrets applied.
 type running struct {
 	lab       *cluster.Cluster
-	files     realnode.Files // of real nodes
 	real      bool
 	namespace string
 	root      string
@@ -68,7 +66,7 @@ func start(ctx context.Context, s *screen, real bool) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	r := running{lab: lab, files: binaries.RealNodes, real: real, root: root}
+	r := running{lab: lab, real: real, root: root}
 	if err := r.install(ctx, s); err != nil {
 		lab.Stop()
 		return running{}, err

@@ -62,8 +62,9 @@ func (c *Cluster) launch(p realnode.Program) (realnode.Process, error) {
 // launched is a process of a real node.
 type launched struct{ *process }
 
-func (l launched) Kill()    { l.kill() }
-func (l launched) Pid() int { return l.cmd.Process.Pid }
+func (l launched) Kill()                   { l.kill() }
+func (l launched) Pid() int                { return l.cmd.Process.Pid }
+func (l launched) Exited() <-chan struct{} { return l.exited }
 
 // initCluster does what kubeadm init leaves in a cluster for those who join it: two configurations, and who may read them. It runs
 // kubeadm itself.

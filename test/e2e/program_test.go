@@ -2,10 +2,15 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
+	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/realnode"
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
 // withProgram tells the training program of real nodes (test/realnode/training) what the template's annotations say, which the lab's
@@ -30,4 +35,28 @@ func withProgram(template runtime.RawExtension) (runtime.RawExtension, error) {
 	}
 	raw, err := json.Marshal(job)
 	return runtime.RawExtension{Raw: raw}, err
+}
+
+// doCurve is `curve JOB steps=N`: everything that the job's programs printed is what one program prints that nobody disturbs, to the
+// last digit, and all N steps are there.
+func (s *scene) doCurve(o *story.Options) error {
+	if !*realNodes {
+		return errors.New("curve: only on real nodes do programs run")
+	}
+	logs, err := lab.PodLogs(s.namespace)
+	if err != nil {
+		return err
+	}
+	var printed []realnode.Step
+	for pod, log := range logs {
+		if strings.HasPrefix(pod, s.namespace+"_"+o.TheName()+"-") {
+			printed = append(printed, realnode.Steps(log)...)
+		}
+	}
+	seconds := time.Duration(*o.Number("steps", 0)) * realnode.StepTime
+	undisturbed, err := lab.TrainUndisturbed(s.Context(), seconds)
+	if err != nil {
+		return err
+	}
+	return realnode.Same(printed, realnode.Steps(undisturbed))
 }

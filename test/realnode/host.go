@@ -36,8 +36,12 @@ type Program struct {
 	Env  []string // in addition to this process's own
 }
 
-// Process is one that runs. Kill ends it at once and returns when it is gone.
-type Process interface{ Kill() }
+// Process is one that runs. Kill ends it at once and returns when it is gone. Exited is closed when it has ended, however.
+type Process interface {
+	Pid() int
+	Exited() <-chan struct{}
+	Kill()
+}
 
 // Host boots VMs.
 type Host struct {

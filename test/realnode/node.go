@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // VM is what a Node boots from.
@@ -122,9 +124,7 @@ func (n *Node) PowerOff() {
 		return
 	}
 	n.off.Do(func() {
-		if n.process != nil {
-			n.process.Kill()
-		}
+		n.killInit()
 		for _, d := range n.doors {
 			d.close()
 		}
@@ -136,6 +136,23 @@ func (n *Node) PowerOff() {
 			}
 		}
 	})
+}
+
+// killInit kills the VM's first process. The kernel then ends all others of the VM before that one is gone.
+func (n *Node) killInit() {
+	if n.process == nil {
+		return
+	}
+	if pid, err := n.init(); err == nil {
+		if number, err := strconv.Atoi(pid); err == nil {
+			_ = syscall.Kill(number, syscall.SIGKILL)
+		}
+	}
+	select {
+	case <-n.process.Exited():
+	case <-time.After(5 * time.Second):
+	}
+	n.process.Kill()
 }
 
 // podLogs is the folder of the containers' logs while the VM has power, below the VM's own.
@@ -179,11 +196,10 @@ func (n *Node) Exec(ctx context.Context, command ...string) (string, error) {
 
 // init is the pid of the VM's first process, as seen from here.
 func (n *Node) init() (string, error) {
-	parent, ok := n.process.(interface{ Pid() int })
-	if !ok {
-		return "", errors.New("the process of the VM has no pid")
+	if n.process == nil {
+		return "", fmt.Errorf("VM %s never had power", n.vm.Name)
 	}
-	pid := strconv.Itoa(parent.Pid())
+	pid := strconv.Itoa(n.process.Pid())
 	children, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
 	if err != nil {
 		return "", fmt.Errorf("VM %s has no power: %w", n.vm.Name, err)
