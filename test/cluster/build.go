@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/realnode"
@@ -76,7 +75,6 @@ type builder struct {
 	root   string // of the checkout
 	module string // test/controlplane
 	cache  string
-	env    []string // of the go command, in addition to this process's own
 	log    io.Writer
 }
 
@@ -200,6 +198,6 @@ func (b builder) countPackages(ctx context.Context, pkg string) (int, error) {
 func (b builder) goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	cmd.Env = slices.Concat(os.Environ(), []string{"GOWORK=off"}, b.env)
+	cmd.Env = append(os.Environ(), "GOWORK=off")
 	return cmd
 }

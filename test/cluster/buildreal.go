@@ -118,16 +118,24 @@ func containerdFlags() []string {
 	return []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-tags=no_btrfs no_zfs no_devmapper"}
 }
 
-// static compiles programs of this checkout that run alone in a container's image.
+// static compiles programs of this checkout that run alone in a container's image. Where Go has a C compiler, that one links them, so
+// that the packages that are compiled for all else serve here, too.
 func (b builder) static(ctx context.Context, dir string) error {
+	cgo, err := b.goCommand(ctx, b.root, "env", "CGO_ENABLED").Output()
+	if err != nil {
+		return fmt.Errorf("ask go for CGO_ENABLED: %w", err)
+	}
+	link := "-s -w"
+	if strings.TrimSpace(string(cgo)) == "1" {
+		link += " -linkmode=external -extldflags=-static"
+	}
 	args := []string{
-		"build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", dir + "/",
+		"build", "-v", "-buildvcs=false", "-ldflags=" + link, "-o", dir + "/",
 		"./cmd/node-agent", "./test/realnode/agent", "./test/realnode/pause",
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder of static programs: %w", err)
 	}
-	b.env = []string{"CGO_ENABLED=0"}
 	return b.compile(ctx, newProgress(b.log, "building what goes into images", 0), b.root, args)
 }
 
