@@ -34,8 +34,13 @@ type realNodes struct {
 
 // startRealNodes starts what real nodes share: their registry, with the images that they need, and the checkpoint agents.
 func (c *Cluster) startRealNodes(ctx context.Context) error {
+	dockerHub, err := c.authority.serving(realnode.DockerHub)
+	if err != nil {
+		return err
+	}
 	host, err := realnode.NewHost(realnode.Config{
 		Files: c.binaries.RealNodes, Dir: c.file("real"), APIServer: c.endpoint(), Launch: c.launch,
+		Authority: c.authority.pem, DockerHub: dockerHub,
 	})
 	if err != nil {
 		return err
@@ -52,7 +57,7 @@ func (c *Cluster) startRealNodes(ctx context.Context) error {
 
 // launch starts a process that ends with the lab.
 func (c *Cluster) launch(p realnode.Program) (realnode.Process, error) {
-	started, err := c.launcher.start(command{name: p.Name, path: p.Path, args: p.Args, env: p.Env})
+	started, err := c.launcher.start(command{name: p.Name, path: p.Path, args: p.Args})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,9 @@ package realnode
 
 import (
 	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -57,6 +60,9 @@ func progressIn(layer v1.Layer) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	if changes, err = unpacked(changes); err != nil {
+		return 0, err
+	}
 	file, err := fileIn(changes, "tmp/progress")
 	if err != nil {
 		return 0, err
@@ -68,6 +74,15 @@ func progressIn(layer v1.Layer) (time.Duration, error) {
 	first, _, _ := strings.Cut(string(text), "\n")
 	seconds, err := strconv.ParseFloat(first, 64)
 	return time.Duration(seconds * float64(time.Second)), err
+}
+
+// unpacked is what an archive holds: containerd compresses it, and CRI-O does not.
+func unpacked(archive io.Reader) (io.Reader, error) {
+	buffered := bufio.NewReader(archive)
+	if magic, err := buffered.Peek(2); err != nil || !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return buffered, err
+	}
+	return gzip.NewReader(buffered)
 }
 
 // fileIn is a file of an archive.

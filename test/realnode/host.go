@@ -1,6 +1,7 @@
 package realnode
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"os"
@@ -24,16 +25,21 @@ type Config struct {
 	Files     Files
 	Dir       string // for disks and logs, made and removed by the Host; not on overlayfs
 	APIServer string // host:port, on this machine's loopback; its port is the same on the VMs
+	Authority []byte // the certificate, as PEM, that the VMs trust, and has issued DockerHub
+	DockerHub tls.Certificate
 	// Launch starts a process that ends with this process, however that ends.
 	Launch func(Program) (Process, error)
 }
+
+// DockerHub is the registry of images that name none. The VMs have one there, too: containerd pulls the base image of a checkpoint
+// from where its name says, and not by way of the mirror that it pulls all others by.
+const DockerHub = "registry-1.docker.io"
 
 // Program is a process to be started.
 type Program struct {
 	Name string // of its log
 	Path string
 	Args []string
-	Env  []string // in addition to this process's own
 }
 
 // Process is one that runs. Kill ends it at once and returns when it is gone. Exited is closed when it has ended, however.

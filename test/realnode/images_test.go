@@ -3,6 +3,7 @@ package realnode
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -58,16 +59,27 @@ func TestTrainingInACheckpointIsReadFromTheContainersOwnLayer(t *testing.T) {
 	address := registryOf(t)
 	changes, err := tarOf(map[string][]byte{"tmp/progress": []byte("12.400\n12.2\n")})
 	require.NoError(t, err)
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err = w.Write(changes)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	for name, changes := range map[string][]byte{"cri-o": changes, "containerd": packed.Bytes()} {
+		pushCheckpoint(t, address, "docker.io/acme/checkpoints:"+name, changes)
+		trained, err := Trained(address, "docker.io/acme/checkpoints:"+name)
+		require.NoError(t, err)
+		assert.Equal(t, 12400*time.Millisecond, trained, name)
+	}
+}
+
+func pushCheckpoint(t *testing.T, address, name string, changes []byte) {
+	t.Helper()
 	archive := archiveOf(t, map[string][]byte{"config.dump": []byte("{}"), "rootfs-diff.tar": changes})
 	image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer(archive, types.OCIUncompressedLayer))
 	require.NoError(t, err)
 	annotated, ok := mutate.Annotations(image, map[string]string{checkpointAnnotation: "trainer"}).(v1.Image)
 	require.True(t, ok)
-	require.NoError(t, push(address, "docker.io/acme/checkpoints:a", annotated))
-
-	trained, err := Trained(address, "docker.io/acme/checkpoints:a")
-	require.NoError(t, err)
-	assert.Equal(t, 12400*time.Millisecond, trained)
+	require.NoError(t, push(address, name, annotated))
 }
 
 func archiveOf(t *testing.T, files map[string][]byte) []byte {

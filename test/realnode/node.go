@@ -2,6 +2,7 @@ package realnode
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -66,11 +67,11 @@ func (n *Node) program() Program {
 		Name: "vm-" + n.vm.Name, Path: "unshare",
 		Args: []string{
 			"--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
-			"bash", filepath.Join(n.dir, "init"), n.dir, n.vm.Name,
-		},
-		Env: []string{
+			// Nothing of this process's environment is the VM's: a TMPDIR, say, that does not exist there.
+			"env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 			"LAB_ROOT=" + n.host.config.Files.Root, "LAB_BIN=" + n.host.config.Files.Bin, "LAB_CGROUP=" + n.cgroup(),
 			"LAB_ADDRESS=" + n.vm.Address, "LAB_API=" + port,
+			"bash", filepath.Join(n.dir, "init"), n.dir, n.vm.Name,
 		},
 	}
 }
@@ -80,7 +81,8 @@ func (n *Node) cgroup() string { return n.host.cgroup + "/" + n.vm.ID }
 // writeDisk writes what is different from VM to VM, and what makes the shared disk the disk of one.
 func (n *Node) writeDisk() error {
 	files := map[string]string{
-		"upper/etc/hosts":                                  "127.0.0.1 localhost " + n.vm.Name + "\n",
+		"upper/etc/hosts":                                  "127.0.0.1 localhost " + n.vm.Name + "\n127.0.0.2 " + DockerHub + "\n",
+		"upper/etc/ssl/certs/lab.pem":                      string(n.host.config.Authority),
 		"upper/etc/hostname":                               n.vm.Name + "\n",
 		"upper/etc/default/kubelet":                        "KUBELET_EXTRA_ARGS='--cgroup-root=/" + n.cgroup() + " --node-ip=" + n.vm.Address + "'\n",
 		"upper/etc/containerd/config.toml":                 script("containerd.toml"),
@@ -107,6 +109,9 @@ func (n *Node) openDoors() error {
 	for name, open := range map[string]func(net.Listener) *door{
 		"api":      func(l net.Listener) *door { return forwardTo(l, n.host.config.APIServer) },
 		"registry": func(l net.Listener) *door { return serve(l, n.host.registry) },
+		"dockerhub": func(l net.Listener) *door {
+			return serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{n.host.config.DockerHub}, MinVersion: tls.VersionTLS12}), n.host.registry)
+		},
 		"metadata": func(l net.Listener) *door { return serve(l, n.vm.Metadata) },
 	} {
 		listener, err := net.Listen("unix", filepath.Join(n.dir, "sockets", name))
