@@ -10,8 +10,8 @@ import (
 )
 
 // demo runs the story, on real nodes or not. It returns an error if any part of it did not happen.
-func demo(ctx context.Context, s *screen, real bool) error {
-	r, err := start(ctx, s, real)
+func demo(ctx context.Context, s *screen, realNodes bool) error {
+	r, err := start(ctx, s, realNodes)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func demo(ctx context.Context, s *screen, real bool) error {
 		}
 	}
 	s.show(nil)
-	if real {
+	if realNodes {
 		s.print("\n" + w.table() + "\nTimes count from the notice, or from the preemption without one.\n")
 		return errors.Join(w.check(), r.compareCurves(ctx, s, w))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -20,8 +21,8 @@ const (
 // picture is an SVG of two parts: the loss by steps, with and without preemptions, and the steps by time.
 func (c curves) picture() string {
 	p := &picture{}
-	p.text(28, 36, style{size: 20, bold: true}, "A training on real spot nodes, preempted four VMs deep, and the one that nobody disturbed")
-	p.text(28, 58, style{size: 13, colour: faintColour}, "kubelet, containerd, runc and CRIU: containers are frozen, pushed and restored on other nodes. Dashed lines are preemptions.")
+	p.text(28, 36, style{size: 20, bold: true}, "A training that lost its nodes, and one that nobody disturbed")
+	p.text(28, 58, style{size: 13, colour: faintColour}, "Real kubelets, containerd and CRIU: containers are frozen, pushed and restored on other nodes. Each dashed line is a VM that is preempted.")
 	c.lossBySteps(p, 90)
 	c.stepsByTime(p, 90+curveHeight+90)
 	height := 90 + 2*curveHeight + 90 + 60
@@ -34,11 +35,12 @@ func scale(value, most, from, to float64) float64 { return from + (to-from)*valu
 
 // lossBySteps draws the undisturbed curve broad and pale, and over it that of the training, attempt by attempt.
 func (c curves) lossBySteps(p *picture, top float64) {
-	bottom, steps, most := top+curveHeight, float64(len(c.undisturbed)), lossOf(c.undisturbed[0])
+	bottom, steps := top+curveHeight, float64(len(c.undisturbed))
+	least, most := math.Log(lossOf(c.undisturbed[len(c.undisturbed)-1])), math.Log(lossOf(c.undisturbed[0]))
 	at := func(step realnode.Step) (x, y float64) {
-		return scale(float64(step.Number), steps, curveLeft, curveRight), scale(lossOf(step), most, bottom, top)
+		return scale(float64(step.Number), steps, curveLeft, curveRight), scale(math.Log(lossOf(step))-least, most-least, bottom-10, top)
 	}
-	axes(p, top, "loss", fmt.Sprintf("step, 1 to %d", len(c.undisturbed)))
+	axes(p, top, "log loss", fmt.Sprintf("step, 1 to %d", len(c.undisturbed)))
 	p.polyline(c.undisturbed, at, "#f2c38f", 9)
 	for i, attempt := range c.attempts {
 		p.polyline(attempt.steps, at, lineColours()[i%len(lineColours())], 2)
@@ -47,7 +49,7 @@ func (c curves) lossBySteps(p *picture, top float64) {
 		x := scale(l.trained.Seconds()/realnode.StepTime.Seconds(), steps, curveLeft, curveRight)
 		p.line(x, top, x, bottom, "stroke='"+lostColour+"' stroke-dasharray='4 3'")
 	}
-	p.text(curveRight-330, top+20, style{size: 12}, "broad: nobody disturbed it. Thin: preempted, one colour an attempt")
+	p.text(curveRight, top-8, style{anchor: "end"}, "broad: undisturbed; thin: preempted, one colour for each attempt; they are equal at every step")
 }
 
 // stepsByTime draws how far each attempt was, and when: it begins where its checkpoint was made.
@@ -61,10 +63,10 @@ func (c curves) stepsByTime(p *picture, top float64) {
 	for i, attempt := range c.attempts {
 		p.polyline(attempt.steps, at, lineColours()[i%len(lineColours())], 3)
 	}
-	for _, l := range c.losses {
+	for i, l := range c.losses {
 		x := scale(l.at.Sub(first).Seconds(), last.Sub(first).Seconds(), curveLeft, curveRight)
 		p.line(x, top, x, bottom, "stroke='"+lostColour+"' stroke-dasharray='4 3'")
-		p.text(x+3, top+12, style{size: 11, colour: lostColour}, "replica "+l.replica)
+		p.text(x+3, top+float64(12+14*(i%2)), style{size: 11, colour: lostColour}, "replica "+l.replica)
 	}
 }
 
@@ -91,7 +93,7 @@ func axes(p *picture, top float64, vertical, horizontal string) {
 	bottom := top + curveHeight
 	p.line(curveLeft, bottom, curveRight, bottom, "stroke='"+inkColour+"'")
 	p.line(curveLeft, top, curveLeft, bottom, "stroke='"+inkColour+"'")
-	p.text(curveLeft-40, top+10, style{size: 13}, vertical)
+	p.text(curveLeft-12, top-8, style{size: 13, anchor: "middle"}, vertical)
 	p.text(curveRight-130, bottom+22, style{size: 13}, horizontal)
 }
 

@@ -53,17 +53,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && args[0] == "replay" {
 		return replay(ctx, args[1:], out)
 	}
-	real := len(args) == 2 && args[1] == "--nodes=real"
-	if len(args) != 1 && !real {
+	realNodes := len(args) == 2 && args[1] == "--nodes=real"
+	if len(args) != 1 && !realNodes {
 		return errors.New("usage: lab demo [--nodes=real] | lab up [--nodes=real] | lab build [--nodes=real] | lab bench [--json FILE] [--only SCENARIO,...] [--runs N] | lab simulate [--help] | lab replay [--help]")
 	}
 	switch args[0] {
 	case "demo":
-		return demo(ctx, newScreen(out), real)
+		return demo(ctx, newScreen(out), realNodes)
 	case "up":
-		return up(ctx, newScreen(out), real)
+		return up(ctx, newScreen(out), realNodes)
 	case "build":
-		_, err := build(ctx, out, real)
+		_, err := build(ctx, out, realNodes)
 		return err
 	}
 	return fmt.Errorf("unknown command %q: lab demo | lab up | lab build | lab bench | lab simulate | lab replay", args[0])

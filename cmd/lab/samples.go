@@ -18,7 +18,7 @@ import (
 
 // compressed says which fields of the samples the lab replaces, so that days fit into two minutes. Everything else is
 // applied as it stands in manifests/samples.
-func compressed(training time.Duration, real bool) map[string]map[string]any {
+func compressed(training time.Duration, realNodes bool) map[string]map[string]any {
 	replaced := map[string]map[string]any{
 		"pool.yaml": {"spec.idleTimeout": "3s"},
 		"job.yaml": {
@@ -26,7 +26,7 @@ func compressed(training time.Duration, real bool) map[string]map[string]any {
 			"spec.jobTemplate.spec.template.metadata.annotations|" + cluster.AnnotationTrainSeconds: strconv.Itoa(int(training.Seconds())),
 		},
 	}
-	if real { // there the program reads no annotation
+	if realNodes { // there the program reads no annotation
 		replaced["job.yaml"]["spec.jobTemplate.spec.template.spec.containers.0.env"] = []any{
 			map[string]any{"name": "TRAIN_SECONDS", "value": strconv.Itoa(int(training.Seconds()))},
 		}

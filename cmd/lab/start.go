@@ -29,31 +29,31 @@ type running struct {
 }
 
 // build makes what the lab runs: with real nodes, more of it.
-func build(ctx context.Context, out io.Writer, real bool) (cluster.Binaries, error) {
-	if real {
+func build(ctx context.Context, out io.Writer, realNodes bool) (cluster.Binaries, error) {
+	if realNodes {
 		return cluster.BuildRealNodes(ctx, out)
 	}
 	return cluster.Build(ctx, out)
 }
 
 // start builds what is missing, starts the cluster and installs the operator.
-func start(ctx context.Context, s *screen, real bool) (running, error) {
+func start(ctx context.Context, s *screen, realNodes bool) (running, error) {
 	root, err := checkout(ctx)
 	if err != nil {
 		return running{}, err
 	}
 	s.print("Building the lab. The first time, Kubernetes is compiled from its Go modules: ten to fifteen minutes on two cores.\n")
-	binaries, err := build(ctx, s.out, real)
+	binaries, err := build(ctx, s.out, realNodes)
 	if err != nil {
 		return running{}, err
 	}
 	s.restart()
-	if real {
+	if realNodes {
 		s.print("VMs are real nodes: kubelet, containerd, runc and CRIU, in namespaces of their own.\n")
 	}
 	s.say(time.Now(), "starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok on 127.0.0.1")
 	lab, err := cluster.Start(ctx, cluster.Options{
-		Binaries: binaries, CheckpointBackups: true, RealNodes: real, Log: io.Discard,
+		Binaries: binaries, CheckpointBackups: true, RealNodes: realNodes, Log: io.Discard,
 		Timing: cluster.Timing{Join: 5 * time.Second, SIGTERM: 2 * time.Second},
 		GCE: gcefake.Config{
 			Zones: []string{"us-central1-a", "us-central1-b", "us-east1-c"},
@@ -66,7 +66,7 @@ func start(ctx context.Context, s *screen, real bool) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	r := running{lab: lab, real: real, root: root}
+	r := running{lab: lab, real: realNodes, root: root}
 	if err := r.install(ctx, s); err != nil {
 		lab.Stop()
 		return running{}, err

@@ -6,8 +6,8 @@ import (
 )
 
 // up starts the lab, with real nodes or not, applies the samples, and leaves everything running until ctrl-C.
-func up(ctx context.Context, s *screen, real bool) error {
-	r, err := start(ctx, s, real)
+func up(ctx context.Context, s *screen, realNodes bool) error {
+	r, err := start(ctx, s, realNodes)
 	if err != nil {
 		return err
 	}

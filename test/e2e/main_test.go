@@ -25,14 +25,14 @@ var realNodes = flag.Bool("real-nodes", false, "boot VMs as real nodes, with con
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	build := cluster.Build
+	build, notice := cluster.Build, 5*time.Second
 	if *realNodes {
-		build = cluster.BuildRealNodes
+		build, notice = cluster.BuildRealNodes, 20*time.Second // a real checkpoint takes as long as it takes
 	}
 	cluster.Main(m, build, cluster.Options{RealNodes: *realNodes, GCE: gcefake.Config{
 		Timings: gcefake.Timings{
 			Provision: 500 * time.Millisecond, Stage: 500 * time.Millisecond, Stockout: time.Second,
-			Delete: time.Second, Stop: 2 * time.Second, Notice: 5 * time.Second,
+			Delete: time.Second, Stop: 2 * time.Second, Notice: notice,
 		},
 		Zones: allZones(),
 	}, Prices: allPrices()}, &lab)
