@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -199,18 +198,6 @@ func (r *realNodes) console(vm gcefake.VM) []string {
 		return []string{err.Error()}
 	}
 	return strings.Split(strings.TrimSpace(string(content)), "\n")
-}
-
-// Exec runs a command on the VM of a real Node, as root, and returns what it printed.
-func (c *Cluster) Exec(ctx context.Context, node string, command ...string) (string, error) {
-	if c.real == nil {
-		return "", errors.New("the lab's nodes are no real ones")
-	}
-	g := c.hypervisor.guestOf(node)
-	if g == nil || c.real.node(g.vm.ID) == nil {
-		return "", fmt.Errorf("node %s has no VM", node)
-	}
-	return c.real.node(g.vm.ID).Exec(ctx, command...)
 }
 
 func (r *realNodes) stop(log io.Writer) {

@@ -1,14 +1,12 @@
 package realnode
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -180,23 +178,6 @@ func (h *Host) PodLogs(namespace string) (map[string]string, error) {
 		}
 	}
 	return logs, nil
-}
-
-// Exec runs a command on the VM, as root, and returns what it printed.
-func (n *Node) Exec(ctx context.Context, command ...string) (string, error) {
-	pid, err := n.init()
-	if err != nil {
-		return "", err
-	}
-	args := append([]string{
-		"--target", pid, "--mount", "--net", "--pid", "--uts", "--ipc", "--root", "--wd",
-		"env", "PATH=/usr/local/sbin:/usr/local/bin:/opt/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	}, command...)
-	out, err := exec.CommandContext(ctx, "nsenter", args...).CombinedOutput()
-	if err != nil {
-		return string(out), fmt.Errorf("%s on VM %s: %w: %s", strings.Join(command, " "), n.vm.Name, err, out)
-	}
-	return string(out), nil
 }
 
 // init is the pid of the VM's first process, as seen from here.
