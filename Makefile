@@ -64,7 +64,7 @@ test-real: ## Tell stories on real nodes: kubelet, containerd, runc and CRIU, on
 	@status=0; bin/lab build --nodes=real || status=$$?; \
 	if [ "$$status" = 3 ]; then echo "make test-real: skipped, for the reason above"; exit 0; fi; \
 	[ "$$status" = 0 ] || exit "$$status"; \
-	$(TOOL) gotestsum --format=testname -- -count=1 -timeout=$(TEST_TIMEOUT) -parallel=2 -run='^TestStories$$/$(REAL_STORIES)' ./test/e2e -real-nodes; \
+	$(TOOL) gotestsum --format=testname -- -count=1 -timeout=$(TEST_TIMEOUT) -parallel=3 -run='^TestStories$$/$(REAL_STORIES)' ./test/e2e -real-nodes; \
 	test/realnode/killed bin/lab
 
 # Worlds that make sim explores, from SIM_FIRST on.
