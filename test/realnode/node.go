@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -138,7 +140,27 @@ func (n *Node) PowerOff() {
 				_ = os.RemoveAll(filepath.Join(n.dir, folder)) // what a dying process still holds, the janitor removes
 			}
 		}
+		n.removeCgroups()
 	})
+}
+
+// removeCgroups removes the VM's cgroups of all hierarchies. One that is in use a little longer is left to the janitor.
+func (n *Node) removeCgroups() {
+	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
+		tops, _ := filepath.Glob(pattern + n.cgroup()) // the pattern is well formed
+		for _, top := range tops {
+			var found []string
+			_ = filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+				if err == nil && entry.IsDir() {
+					found = append(found, path)
+				}
+				return nil
+			})
+			for _, path := range slices.Backward(found) {
+				_ = os.Remove(path)
+			}
+		}
+	}
 }
 
 // killInit kills the VM's first process. The kernel then ends all others of the VM before that one is gone.
