@@ -163,7 +163,8 @@ func (n *Node) removeCgroups() {
 	}
 }
 
-// killInit kills the VM's first process. The kernel then ends all others of the VM before that one is gone.
+// killInit kills the VM's first process. The kernel then ends all others of the VM before that one is gone. A power cut in the middle
+// of a checkpoint leaves the container frozen, and on cgroup v1 what is frozen cannot be killed: so it is thawed.
 func (n *Node) killInit() {
 	if n.process == nil {
 		return
@@ -173,11 +174,24 @@ func (n *Node) killInit() {
 			_ = syscall.Kill(number, syscall.SIGKILL)
 		}
 	}
-	select {
-	case <-n.process.Exited():
-	case <-time.After(5 * time.Second):
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); n.thaw() {
+		select {
+		case <-n.process.Exited():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 	n.process.Kill()
+}
+
+// thaw lets frozen containers of the VM go on, if only to die.
+func (n *Node) thaw() {
+	_ = filepath.WalkDir("/sys/fs/cgroup/freezer/"+n.cgroup(), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == "freezer.state" {
+			_ = os.WriteFile(path, []byte("THAWED"), 0o600) // gone with its container, or thawed the next time
+		}
+		return nil
+	})
 }
 
 // podLogs is the folder of the containers' logs while the VM has power, below the VM's own.
