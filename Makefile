@@ -54,6 +54,19 @@ test: ## Run all tests: unit, golden, conformance and lab. Ends with how many ra
 	@# Mutations have a target of their own: they keep the machine so busy that the lab's time-outs would not hold.
 	$(TOOL) gotestsum --format=pkgname -- -timeout=$(TEST_TIMEOUT) $$(go list ./... | grep -v /test/mutation)
 
+# Stories that make test-real tells, as go test's -run reads it: as many as fit into ten minutes. REAL_STORIES=. tells all that can be
+# told on real nodes, in about an hour.
+REAL_STORIES ?= ^(a-training-|both-replicas|checkpoints-that-|crashed-vm|deletion-leaves|evicted-pod|fixed-pool|first-replica|job-without|notice-is|preempted-replica|survivor-|training-that|vm-(deleted|stopped))
+
+.PHONY: test-real
+test-real: ## Tell stories on real nodes: kubelet, containerd, runc and CRIU, on Linux as root. Says what is missing.
+	go build -o bin/lab ./cmd/lab
+	@status=0; bin/lab build --nodes=real || status=$$?; \
+	if [ "$$status" = 3 ]; then echo "make test-real: skipped, for the reason above"; exit 0; fi; \
+	[ "$$status" = 0 ] || exit "$$status"; \
+	$(TOOL) gotestsum --format=testname -- -count=1 -timeout=$(TEST_TIMEOUT) -parallel=3 -run='^TestStories$$/$(REAL_STORIES)' ./test/e2e -real-nodes; \
+	test/realnode/killed bin/lab
+
 # Worlds that make sim explores, from SIM_FIRST on; 0 is a seed that nobody has tried.
 SIM_SEEDS ?= 1000
 SIM_FIRST ?= 0
@@ -85,6 +98,10 @@ fuzz: ## Fuzz every hook's requests and the startup script, FUZZ_TIME each.
 .PHONY: demo
 demo: ## Watch a training job survive preemption, on a cluster in this machine.
 	go run ./cmd/lab demo
+
+.PHONY: demo-real
+demo-real: ## The same on real nodes: the training ends with the loss curve that it has undisturbed. Linux, as root.
+	go run ./cmd/lab demo --nodes=real
 
 .PHONY: lab
 lab: ## Start the same cluster and keep it up.

@@ -2,15 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
-// demo runs the story. It returns an error if any part of it did not happen.
-func demo(ctx context.Context, s *screen) error {
-	r, err := start(ctx, s)
+// demo runs the story, on real nodes or not. It returns an error if any part of it did not happen.
+func demo(ctx context.Context, s *screen, realNodes bool) error {
+	r, err := start(ctx, s, realNodes)
 	if err != nil {
 		return err
 	}
@@ -40,6 +41,10 @@ func demo(ctx context.Context, s *screen) error {
 		}
 	}
 	s.show(nil)
+	if realNodes {
+		s.print("\n" + w.table() + "\nTimes count from the notice, or from the preemption without one.\n")
+		return errors.Join(w.check(), r.compareCurves(ctx, s, w))
+	}
 	s.print("\n" + w.table() + "\nTimes count from the notice, or from the preemption without one. Real VMs take about two minutes to boot and join,\n" +
 		"real checkpoints three to five, and a real notice is two minutes; here a VM takes 10 s and a checkpoint " + seconds(checkpointTime) + ".\n")
 	return w.check()
@@ -74,7 +79,7 @@ func preemptOne(ctx context.Context, w *world) error {
 func noticeOne(ctx context.Context, w *world) error {
 	if err := w.await(ctx, actTime, "replica 0 has trained for longer since the best checkpoint than one takes", func() bool {
 		pod := w.podOf("0")
-		return pod != nil && !w.inFlight() && w.lab.Trainer().Progress(pod) > w.bestImage()+checkpointTime
+		return pod != nil && !w.inFlight() && w.lab.Progress(pod) > w.bestImage()+checkpointTime
 	}); err != nil {
 		return err
 	}
@@ -140,7 +145,7 @@ func (w *world) preempt(ctx context.Context, take func(vm string) error, replica
 			vms = append(vms, pod.Spec.NodeName)
 			w.losses = append(w.losses, &loss{
 				vm: pod.Spec.NodeName, replica: replica, at: now, alone: len(replicas) > 1,
-				trained: w.lab.Trainer().Progress(pod), best: w.bestImage(),
+				trained: w.lab.Progress(pod), best: w.bestImage(),
 			})
 		}
 	})

@@ -16,7 +16,7 @@ import (
 // The demo checks itself: it fails if any part of its story did not happen.
 func TestDemo(t *testing.T) {
 	var out bytes.Buffer
-	err := demo(t.Context(), newScreen(&out))
+	err := demo(t.Context(), newScreen(&out), false)
 	require.NoError(t, err, out.String())
 	assert.NotContains(t, out.String(), "\x1b[", "not a terminal: plain lines")
 	for _, row := range []string{`0 +t4-pool-\S+ +12s +replica 0, TIME +TIME +TIME +resnet-\S+-trainer +0s`, `1 +t4-pool-\S+ +none +replica 0, TIME +TIME +TIME +resnet-\S+-trainer +\d+s`} {
@@ -28,7 +28,7 @@ func TestDemo(t *testing.T) {
 func TestSampleIsTheManifestButForTime(t *testing.T) {
 	root, err := checkout(t.Context())
 	require.NoError(t, err)
-	for name, replaced := range compressed(time.Minute) {
+	for name, replaced := range compressed(time.Minute, false) {
 		document, changes, err := sample(root, name, replaced)
 		require.NoError(t, err)
 		assert.Len(t, changes, len(replaced))
@@ -36,7 +36,7 @@ func TestSampleIsTheManifestButForTime(t *testing.T) {
 			assert.Contains(t, document, value, field)
 		}
 	}
-	document, _, err := sample(root, "job.yaml", compressed(time.Minute)["job.yaml"])
+	document, _, err := sample(root, "job.yaml", compressed(time.Minute, false)["job.yaml"])
 	require.NoError(t, err)
 	assert.Contains(t, document, cluster.AnnotationTrainSeconds+`: "60"`)
 	assert.Contains(t, document, "checkpointImageRepo: docker.io/acme/checkpoints")

@@ -28,7 +28,7 @@ func (w *world) summary() []string {
 	for _, r := range status.JobStatuses {
 		trained := "-"
 		if pod := w.podOf(fmt.Sprint(r.Replica)); pod != nil {
-			trained = seconds(w.lab.Trainer().Progress(pod))
+			trained = seconds(w.lab.Progress(pod))
 		}
 		lines = append(lines, fmt.Sprintf("  replica %d   attempt %-2d  %-12s trained %-5s %s", r.Replica, r.Attempt, r.Phase, trained, r.NodeName))
 	}

@@ -18,14 +18,20 @@ import (
 
 // compressed says which fields of the samples the lab replaces, so that days fit into two minutes. Everything else is
 // applied as it stands in manifests/samples.
-func compressed(training time.Duration) map[string]map[string]any {
-	return map[string]map[string]any{
+func compressed(training time.Duration, realNodes bool) map[string]map[string]any {
+	replaced := map[string]map[string]any{
 		"pool.yaml": {"spec.idleTimeout": "3s"},
 		"job.yaml": {
 			"spec.checkpointConfig.checkpointInterval":                                              "20s",
 			"spec.jobTemplate.spec.template.metadata.annotations|" + cluster.AnnotationTrainSeconds: strconv.Itoa(int(training.Seconds())),
 		},
 	}
+	if realNodes { // there the program reads no annotation
+		replaced["job.yaml"]["spec.jobTemplate.spec.template.spec.containers.0.env"] = []any{
+			map[string]any{"name": "TRAIN_SECONDS", "value": strconv.Itoa(int(training.Seconds()))},
+		}
+	}
+	return replaced
 }
 
 // sample reads manifests/samples/<name>, replaces fields of it, and tells what it changed.
@@ -61,9 +67,17 @@ func fieldPath(field string) []string {
 	return parts
 }
 
-// set stores value at path, making maps on the way, and returns what was there.
+// set stores value at path, making maps on the way, and returns what was there. A number is the index of a list.
 func set(object map[string]any, path []string, value any) any {
-	for _, key := range path[:len(path)-1] {
+	for i, key := range path[:len(path)-1] {
+		if list, ok := object[key].([]any); ok {
+			index, err := strconv.Atoi(path[i+1])
+			if err != nil || index >= len(list) {
+				return nil
+			}
+			element, _ := list[index].(map[string]any)
+			return set(element, path[i+2:], value)
+		}
 		next, ok := object[key].(map[string]any)
 		if !ok {
 			next = map[string]any{}

@@ -23,25 +23,37 @@ const noticeTime = 12 * time.Second
 // running is a lab with the operator installed and the samples' Secrets applied.
 type running struct {
 	lab       *cluster.Cluster
+	real      bool
 	namespace string
 	root      string
 }
 
+// build makes what the lab runs: with real nodes, more of it.
+func build(ctx context.Context, out io.Writer, realNodes bool) (cluster.Binaries, error) {
+	if realNodes {
+		return cluster.BuildRealNodes(ctx, out)
+	}
+	return cluster.Build(ctx, out)
+}
+
 // start builds what is missing, starts the cluster and installs the operator.
-func start(ctx context.Context, s *screen) (running, error) {
+func start(ctx context.Context, s *screen, realNodes bool) (running, error) {
 	root, err := checkout(ctx)
 	if err != nil {
 		return running{}, err
 	}
 	s.print("Building the lab. The first time, Kubernetes is compiled from its Go modules: ten to fifteen minutes on two cores.\n")
-	binaries, err := cluster.Build(ctx, s.out)
+	binaries, err := build(ctx, s.out, realNodes)
 	if err != nil {
 		return running{}, err
 	}
 	s.restart()
+	if realNodes {
+		s.print("VMs are real nodes: kubelet, containerd, runc and CRIU, in namespaces of their own.\n")
+	}
 	s.say(time.Now(), "starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok on 127.0.0.1")
 	lab, err := cluster.Start(ctx, cluster.Options{
-		Binaries: binaries, CheckpointBackups: true, Log: io.Discard,
+		Binaries: binaries, CheckpointBackups: true, RealNodes: realNodes, Log: io.Discard,
 		Timing: cluster.Timing{Join: 5 * time.Second, SIGTERM: 2 * time.Second},
 		GCE: gcefake.Config{
 			Zones: []string{"us-central1-a", "us-central1-b", "us-east1-c"},
@@ -54,7 +66,7 @@ func start(ctx context.Context, s *screen) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	r := running{lab: lab, root: root}
+	r := running{lab: lab, real: realNodes, root: root}
 	if err := r.install(ctx, s); err != nil {
 		lab.Stop()
 		return running{}, err
@@ -72,14 +84,16 @@ func (r *running) install(ctx context.Context, s *screen) error {
 		return err
 	}
 	r.namespace = namespace.Name
-	r.lab.Agent().Behave(r.namespace, cluster.AgentBehaviour{Duration: checkpointTime})
+	if agent := r.lab.Agent(); agent != nil { // a real one takes as long as it takes
+		agent.Behave(r.namespace, cluster.AgentBehaviour{Duration: checkpointTime})
+	}
 	return nil
 }
 
 // applySamples applies the samples with kubectl, for a job that needs so much training, and tells what it compressed.
 func (r *running) applySamples(ctx context.Context, s *screen, training time.Duration) error {
 	for _, name := range []string{"pool.yaml", "job.yaml"} {
-		document, changes, err := sample(r.root, name, compressed(training)[name])
+		document, changes, err := sample(r.root, name, compressed(training, r.real)[name])
 		if err != nil {
 			return err
 		}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// up starts the lab, applies the samples, and leaves everything running until ctrl-C.
-func up(ctx context.Context, s *screen) error {
-	r, err := start(ctx, s)
+// up starts the lab, with real nodes or not, applies the samples, and leaves everything running until ctrl-C.
+func up(ctx context.Context, s *screen, realNodes bool) error {
+	r, err := start(ctx, s, realNodes)
 	if err != nil {
 		return err
 	}

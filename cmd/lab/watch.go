@@ -110,7 +110,7 @@ func (w *world) sawBackup(b *agentBackup) {
 		if b.Status.Phase == "Completed" && c.completed.IsZero() && len(b.Status.BuiltImages) > 0 {
 			c.completed = now
 			c.image = b.Spec.Registry.URL + "/" + b.Status.BuiltImages[0].ImageName
-			trained, _ := w.lab.Images().Progress(c.image)
+			trained, _ := w.lab.Trained(c.image)
 			w.screen.say(now, "checkpoint of replica %s completed: %s of training in %s", c.replica, seconds(trained), c.image)
 		}
 	})
@@ -129,12 +129,12 @@ func (w *world) sawPod(pod *corev1.Pod) {
 	now := time.Now()
 	w.update(func() {
 		before := w.pods[pod.Name]
-		w.pods[pod.Name] = pod
+		w.pods[pod.Name], w.made[pod.Name] = pod, pod.CreationTimestamp.Time
 		if !trains(pod) || before != nil && trains(before) {
 			return
 		}
 		replica, image := pod.Labels[v1alpha1.LabelReplica], pod.Spec.Containers[0].Image
-		restored, _ := w.lab.Images().Progress(image)
+		restored, _ := w.lab.Trained(image)
 		w.screen.say(now, "replica %s trains on %s from %s (%s of training)", replica, pod.Spec.NodeName, image, seconds(restored))
 		for _, l := range w.losses {
 			if l.replica == replica && l.training.IsZero() {

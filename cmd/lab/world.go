@@ -24,6 +24,7 @@ type world struct {
 	job         v1alpha1.SpotInstanceJob
 	pool        v1alpha1.SpotInstanceVM
 	pods        map[string]*corev1.Pod // by name
+	made        map[string]time.Time   // when a pod was made, also of those that are gone
 	checkpoints map[string]*checkpoint // by name; one that has completed stays when its object is deleted
 	vms         map[string]gcefake.VM  // that exist
 	requested   []vmRequest            // all, in order
@@ -62,7 +63,7 @@ type loss struct {
 func newWorld(lab *cluster.Cluster, s *screen) *world {
 	return &world{
 		lab: lab, screen: s, changed: make(chan struct{}),
-		pods: map[string]*corev1.Pod{}, checkpoints: map[string]*checkpoint{}, vms: map[string]gcefake.VM{},
+		pods: map[string]*corev1.Pod{}, made: map[string]time.Time{}, checkpoints: map[string]*checkpoint{}, vms: map[string]gcefake.VM{},
 	}
 }
 
@@ -135,7 +136,7 @@ func (w *world) completed() (n int, last time.Time) {
 func (w *world) bestImage() time.Duration {
 	best := time.Duration(0)
 	for _, c := range w.checkpoints {
-		if progress, _ := w.lab.Images().Progress(c.image); progress > best {
+		if progress, _ := w.lab.Trained(c.image); progress > best {
 			best = progress
 		}
 	}

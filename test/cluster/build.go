@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/realnode"
 )
 
 // kubernetesVersion is what the control plane says it is; clients refuse a server that says nothing. It is the
@@ -24,6 +26,8 @@ type Binaries struct {
 	ControlPlane string // etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl as sub-commands
 	Kwok         string
 	Hooks        string // cmd/hooks of this checkout; empty after BuildControlPlane
+	// RealNodes are what BuildRealNodes makes besides, else empty.
+	RealNodes realnode.Files
 }
 
 // Build compiles all of the lab's programs with the go command; see BuildControlPlane.
@@ -78,10 +82,6 @@ func (b builder) path(name string) string { return filepath.Join(b.cache, name) 
 
 // cacheDir makes and returns the directory for binaries of exactly this module, these flags and this toolchain.
 func (b builder) cacheDir() (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		base = filepath.Join(os.TempDir(), fmt.Sprintf("cache-%d", os.Getuid()))
-	}
 	sum := sha256.New()
 	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH, controlPlaneFlags())
 	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
@@ -91,11 +91,20 @@ func (b builder) cacheDir() (string, error) {
 		}
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
 	}
-	dir := filepath.Join(base, "spot-instance-training-operator", hex.EncodeToString(sum.Sum(nil))[:16])
+	dir := filepath.Join(cacheBase(), hex.EncodeToString(sum.Sum(nil))[:16])
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make the cache directory: %w", err)
 	}
 	return dir, nil
+}
+
+// cacheBase is the folder of all that is cached.
+func cacheBase() string {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		base = filepath.Join(os.TempDir(), fmt.Sprintf("cache-%d", os.Getuid()))
+	}
+	return filepath.Join(base, "spot-instance-training-operator")
 }
 
 // controlPlaneFlags are the flags of go build. -trimpath makes Go's own cache serve every checkout.
@@ -112,21 +121,29 @@ func controlPlaneFlags() []string {
 func (b builder) controlPlane(ctx context.Context) error {
 	targets := []struct{ name, pkg string }{{"controlplane", "."}, {"kwok", "sigs.k8s.io/kwok/cmd/kwok"}}
 	for _, target := range targets {
-		if _, err := os.Stat(b.path(target.name)); err == nil {
-			continue
-		}
-		args := append([]string{"build", "-v"}, controlPlaneFlags()...)
-		args = append(args, "-o", b.path(target.name+".new"), target.pkg)
-		total, err := b.countPackages(ctx, target.pkg)
-		if err != nil {
+		if err := b.once(ctx, target.name, target.pkg, controlPlaneFlags()); err != nil {
 			return err
 		}
-		if err := b.compile(ctx, newProgress(b.log, "building "+target.name, total), b.module, args); err != nil {
-			return err
-		}
-		if err := os.Rename(b.path(target.name+".new"), b.path(target.name)); err != nil {
-			return fmt.Errorf("cache %s: %w", target.name, err)
-		}
+	}
+	return nil
+}
+
+// once builds a package of the module, unless that is cached.
+func (b builder) once(ctx context.Context, name, pkg string, flags []string) error {
+	if _, err := os.Stat(b.path(name)); err == nil {
+		return nil
+	}
+	args := append([]string{"build", "-v"}, flags...)
+	args = append(args, "-o", b.path(name+".new"), pkg)
+	total, err := b.countPackages(ctx, pkg)
+	if err != nil {
+		return err
+	}
+	if err := b.compile(ctx, newProgress(b.log, "building "+name, total), b.module, args); err != nil {
+		return err
+	}
+	if err := os.Rename(b.path(name+".new"), b.path(name)); err != nil {
+		return fmt.Errorf("cache %s: %w", name, err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -49,9 +50,28 @@ func newAuthority() (*authority, error) {
 
 // writeServing writes dir/name.crt and dir/name.key for a server on loopback.
 func (a *authority) writeServing(dir, name string) error {
+	names := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
+	der, key, err := a.issue(name, names)
+	if err != nil {
+		return err
+	}
+	if err := writeKey(filepath.Join(dir, name+".key"), key); err != nil {
+		return err
+	}
+	return writeSecret(filepath.Join(dir, name+".crt"), pemBlock("CERTIFICATE", der))
+}
+
+// serving is the certificate of a server with these names.
+func (a *authority) serving(names ...string) (tls.Certificate, error) {
+	der, key, err := a.issue(names[0], names)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+// issue makes a certificate for a server with these names, which may also be reached on loopback and as the Service kubernetes.
+func (a *authority) issue(name string, names []string) ([]byte, *ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return fmt.Errorf("make the key of %s: %w", name, err)
+		return nil, nil, fmt.Errorf("make the key of %s: %w", name, err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2),
@@ -60,17 +80,14 @@ func (a *authority) writeServing(dir, name string) error {
 		NotAfter:     time.Now().AddDate(1, 0, 0),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:     []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
+		DNSNames:     names,
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
 	if err != nil {
-		return fmt.Errorf("make the certificate of %s: %w", name, err)
+		return nil, nil, fmt.Errorf("make the certificate of %s: %w", name, err)
 	}
-	if err := writeKey(filepath.Join(dir, name+".key"), key); err != nil {
-		return err
-	}
-	return writeSecret(filepath.Join(dir, name+".crt"), pemBlock("CERTIFICATE", der))
+	return der, key, nil
 }
 
 // writeSigningKey writes the key that signs ServiceAccount tokens.

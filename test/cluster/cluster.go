@@ -30,8 +30,11 @@ type Options struct {
 	GCE gcefake.Config
 	// CheckpointBackups installs the checkpoint agent's kind at once; InstallCheckpointBackups does it later.
 	CheckpointBackups bool
-	Prices            string    // table of what VMs cost, as CSV; empty: nobody knows
-	Log               io.Writer // of the lab's own doings; nil: none
+	// RealNodes boots VMs as real nodes; the binaries are those of BuildRealNodes. There is no Trainer, no Agent and no Images then: the
+	// programs of pods run, a checkpoint agent comes with the CheckpointBackup kind, and images are in a registry.
+	RealNodes bool
+	Prices    string    // table of what VMs cost, as CSV; empty: nobody knows
+	Log       io.Writer // of the lab's own doings; nil: none
 }
 
 // Cluster is a running lab. All methods may be called by several goroutines.
@@ -65,6 +68,9 @@ type Cluster struct {
 	agent      *Agent
 	operator   operator
 	pools      poolRegistry
+
+	realNodes bool
+	real      *realNodes // nil without real nodes
 }
 
 // children are the control plane's processes, by what may be stopped before what.
@@ -105,7 +111,7 @@ func startOnce(ctx context.Context, options Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		binaries: options.Binaries, timing: options.Timing.withDefaults(), log: options.Log,
-		prices: options.Prices, dir: dir, lock: lock, launcher: newLauncher(dir), gce: newGCE(options.GCE), images: newImages(),
+		prices: options.Prices, realNodes: options.RealNodes, dir: dir, lock: lock, launcher: newLauncher(dir), gce: newGCE(options.GCE), images: newImages(),
 	}
 	c.stop = sync.OnceFunc(c.shutDown)
 	err = c.start(ctx)
@@ -209,6 +215,7 @@ func (c *Cluster) StopHeartbeats() (resume func() error, err error) {
 func (c *Cluster) shutDown() {
 	c.background.stop()
 	c.operator.stop()
+	c.real.stop(c.log)
 	c.gceServer.stop()
 	c.metadata.stop()
 	stopAll(stopGrace, c.children.kwok, c.children.scheduler, c.children.controllerManager)

@@ -53,6 +53,7 @@ func (c *Cluster) apiServerCommand() command {
 		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(c.ports.apiServer),
 		"--advertise-address=10.0.0.1", "--endpoint-reconciler-type=none",
 		"--cert-dir=" + c.dir,
+		"--client-ca-file=" + c.file("ca.crt"), // kubelets that joined have certificates of it
 		"--tls-cert-file=" + c.file("apiserver.crt"), "--tls-private-key-file=" + c.file("apiserver.key"),
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.file("sa.key"), "--service-account-signing-key-file=" + c.file("sa.key"),
@@ -72,6 +73,7 @@ func (c *Cluster) controllerManagerCommand() command {
 		"--kubeconfig=" + c.Kubeconfig(), "--leader-elect=false", "--secure-port=0",
 		"--controllers=*,bootstrap-signer-controller,token-cleaner-controller",
 		"--service-account-private-key-file=" + c.file("sa.key"), "--root-ca-file=" + c.file("ca.crt"),
+		"--cluster-signing-cert-file=" + c.file("ca.crt"), "--cluster-signing-key-file=" + c.file("ca.key"),
 		"--use-service-account-credentials=false",
 		"--node-monitor-period=1s", "--node-monitor-grace-period=" + c.timing.HeartbeatTimeout.String(),
 		"--node-eviction-rate=10",

@@ -18,6 +18,11 @@ func (c *Cluster) InstallCheckpointBackups(ctx context.Context) error {
 	if err := c.Apply(ctx, "", backupCRD); err != nil {
 		return err
 	}
+	if c.real != nil {
+		if err := c.Apply(ctx, "", checkpointAgent); err != nil {
+			return err
+		}
+	}
 	return c.await(ctx, "the CheckpointBackup kind to be served", func(ctx context.Context) error {
 		_, err := c.dynamic.Resource(backupResource).List(ctx, metav1.ListOptions{Limit: 1})
 		return err

@@ -60,6 +60,7 @@ func (h *Hypervisor) Console(vm string) []string {
 			g.mu.Lock()
 			lines = append(lines, g.console...)
 			g.mu.Unlock()
+			lines = append(lines, h.cluster.real.console(g.vm)...)
 		}
 	}
 	return lines
@@ -96,6 +97,10 @@ func (h *Hypervisor) SetReady(ctx context.Context, node string, ready bool) erro
 
 // handle is called for each event of the fake, in order. What takes time runs in the background.
 func (h *Hypervisor) handle(event gcefake.Event) {
+	if h.cluster.real != nil {
+		h.cluster.real.handle(event)
+		return
+	}
 	switch event.Kind {
 	case gcefake.Running:
 		g := h.add(event.VM)

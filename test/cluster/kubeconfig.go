@@ -36,6 +36,9 @@ func (c *Cluster) writeFiles(context.Context) (err error) {
 			return err
 		}
 	}
+	if err := writeKey(c.file("ca.key"), c.authority.key); err != nil {
+		return err
+	}
 	if err := c.authority.writeServing(c.dir, "apiserver"); err != nil {
 		return err
 	}

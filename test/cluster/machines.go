@@ -37,6 +37,14 @@ func (c *Cluster) startMachines(ctx context.Context) (err error) {
 	if c.metadata, err = newLoopbackServer(metadataServer{c.hypervisor}); err != nil {
 		return err
 	}
+	if c.realNodes {
+		factory.Start(c.background.context().Done())
+		if err := c.startRealNodes(ctx); err != nil {
+			return err
+		}
+		c.gce.Subscribe(c.hypervisor.handle)
+		return ctx.Err()
+	}
 	nodeAgents := &nodeAgents{cluster: c, pods: pods.Lister(), running: map[types.UID]context.CancelFunc{}}
 	c.trainer = &Trainer{
 		cluster: c, images: c.images, pods: pods.Lister(), kubelet: c.hypervisor,

@@ -8,7 +8,7 @@ import (
 )
 
 // metadataServer is the metadata servers of all VMs, each below the VM's numeric id. It has the two values that the node
-// agent reads, with ETag and wait_for_change as the real one has them.
+// agent reads, with ETag and wait_for_change as the real one has them, and what a VM boots from.
 type metadataServer struct{ hypervisor *Hypervisor }
 
 func (s metadataServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -42,10 +42,10 @@ func (s metadataServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(value.text())) // the agent may be gone
 }
 
-// metadatum is a value that changes once, and never again.
+// metadatum is a value that changes at most once, and never again.
 type metadatum struct {
 	before, after string
-	changes       chan struct{}
+	changes       chan struct{} // nil: it never changes
 }
 
 // value is what the metadata server of a VM says, or nil.
@@ -57,6 +57,14 @@ func (g *guest) value(key string) *metadatum {
 		return &metadatum{"FALSE", "TRUE", g.noticed}
 	case key == "computeMetadata/v1/instance/maintenance-event":
 		return &metadatum{"NONE", "TERMINATE_ON_HOST_MAINTENANCE", g.maintained}
+	case key == "computeMetadata/v1/instance/id":
+		return &metadatum{before: g.vm.ID}
+	case key == "computeMetadata/v1/instance/name":
+		return &metadatum{before: g.vm.Name}
+	}
+	attribute, found := strings.CutPrefix(key, "computeMetadata/v1/instance/attributes/")
+	if text, exists := g.vm.Spec.Metadata[attribute]; found && exists {
+		return &metadatum{before: text}
 	}
 	return nil
 }

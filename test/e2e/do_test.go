@@ -57,7 +57,7 @@ func doers() map[string]doer {
 		"delete-vm": func(s *scene, o *story.Options) error { return s.strike(o, lab.GCE().Delete) },
 		"maintain":  func(s *scene, o *story.Options) error { return s.strike(o, lab.Hypervisor().Maintain) },
 		"capacity":  (*scene).doCapacity, "boots": (*scene).doBoots, "agent": (*scene).doAgent, "break-image": (*scene).doBreakImage,
-		"gce": (*scene).doGCE, "crash-hooks": (*scene).doCrashHooks,
+		"curve": (*scene).doCurve, "gce": (*scene).doGCE, "crash-hooks": (*scene).doCrashHooks,
 	}
 }
 
@@ -110,6 +110,11 @@ func (s *scene) doJob(o *story.Options) error {
 	job, err := story.JobOf(o.Command, s.Place())
 	if err != nil {
 		return err
+	}
+	if *realNodes {
+		if job.Spec.JobTemplate, err = withProgram(job.Spec.JobTemplate); err != nil {
+			return err
+		}
 	}
 	return s.doCreate(jobs, job)
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -98,8 +99,7 @@ func (s *scene) doAgent(o *story.Options) error {
 	if !known {
 		return fmt.Errorf("agent %v: nobody behaves like that", o.Args)
 	}
-	lab.Agent().Behave(s.namespace, cluster.AgentBehaviour{Mode: mode, Duration: o.Duration("duration", 0).Duration})
-	return nil
+	return lab.Behave(s.Context(), s.namespace, cluster.AgentBehaviour{Mode: mode, Duration: o.Duration("duration", 0).Duration})
 }
 
 // doBreakImage breaks the image of the job's best checkpoint.
@@ -107,6 +107,9 @@ func (s *scene) doBreakImage(o *story.Options) error {
 	image := jobOf{s, o.TheName()}.status().LastCheckpointImage
 	if image == "" {
 		return fmt.Errorf("job %v has no checkpoint", o.Args)
+	}
+	if *realNodes {
+		return errors.New("break-image: an image in the registry of real nodes cannot be broken")
 	}
 	lab.Images().Break(image)
 	s.broken[image] = true

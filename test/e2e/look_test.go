@@ -89,7 +89,7 @@ func (c change) told() story.Change {
 
 // Content is as story.Scene says.
 func (s *scene) Content(image string) (progress time.Duration, broken, found bool) {
-	progress, found = lab.Images().Progress(image)
+	progress, found = lab.Trained(image)
 	return progress, s.broken[image], found
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,11 +20,19 @@ var (
 	scenes   atomic.Int64
 )
 
+// realNodes tells the stories on real nodes instead, on Linux as root. See docs/testing.md for which of them, and make test-real.
+var realNodes = flag.Bool("real-nodes", false, "boot VMs as real nodes, with containers that are really checkpointed and restored")
+
 func TestMain(m *testing.M) {
-	cluster.Main(m, cluster.Build, cluster.Options{GCE: gcefake.Config{
+	flag.Parse()
+	build, notice := cluster.Build, 5*time.Second
+	if *realNodes {
+		build, notice = cluster.BuildRealNodes, 45*time.Second // a real VM takes longer to join, and a checkpoint as long as it takes
+	}
+	cluster.Main(m, build, cluster.Options{RealNodes: *realNodes, GCE: gcefake.Config{
 		Timings: gcefake.Timings{
 			Provision: 500 * time.Millisecond, Stage: 500 * time.Millisecond, Stockout: time.Second,
-			Delete: time.Second, Stop: 2 * time.Second, Notice: 5 * time.Second,
+			Delete: time.Second, Stop: 2 * time.Second, Notice: notice,
 		},
 		Zones: allZones(),
 	}, Prices: allPrices()}, &lab)

@@ -13,6 +13,11 @@ import (
 func TestStories(t *testing.T) {
 	stories, err := story.ReadDir("../story/testdata")
 	require.NoError(t, err)
+	if *realNodes { // what only real programs can tell
+		more, err := story.ReadDir("../realnode/testdata")
+		require.NoError(t, err)
+		stories = append(stories, more...)
+	}
 	for _, wanted := range stories {
 		t.Run(wanted.Name, func(t *testing.T) {
 			s := begin(t)

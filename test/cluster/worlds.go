@@ -1,0 +1,91 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/test/realnode"
+)
+
+// Behave sets how checkpoints of a namespace go, whatever the nodes are.
+func (c *Cluster) Behave(ctx context.Context, namespace string, behaviour AgentBehaviour) error {
+	if c.real == nil {
+		c.agent.Behave(namespace, behaviour)
+		return nil
+	}
+	if behaviour.Mode == AgentBreaksImages {
+		return errors.New("the agent of real nodes cannot break images")
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{
+		"lab.training.dcnlab.com/agent": string(behaviour.Mode), "lab.training.dcnlab.com/agent-duration": behaviour.Duration.String(),
+	}}})
+	if err != nil {
+		return fmt.Errorf("encode how checkpoints go: %w", err)
+	}
+	_, err = c.client.CoreV1().Namespaces().Patch(ctx, namespace, types.MergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		return fmt.Errorf("say how checkpoints go: %w", err)
+	}
+	return nil
+}
+
+// Trained is how much training is in an image, and whether it can be pulled.
+func (c *Cluster) Trained(image string) (progress time.Duration, found bool) {
+	if c.real == nil {
+		return c.images.Progress(image)
+	}
+	return c.real.trained(image)
+}
+
+// trained asks the registry, once for each image: their tags are never used again.
+func (r *realNodes) trained(image string) (time.Duration, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if progress, known := r.progress[image]; known {
+		return progress, true
+	}
+	progress, err := realnode.Trained(strings.TrimPrefix(r.registry.url(), "http://"), image)
+	if err != nil {
+		return 0, false
+	}
+	r.progress[image] = progress
+	return progress, true
+}
+
+// PodLogs are the logs of a namespace's containers on all real nodes that ever were, by NAMESPACE_POD_UID. The log of a restored
+// container begins with the lines of the original.
+func (c *Cluster) PodLogs(namespace string) (map[string]string, error) {
+	if c.real == nil {
+		return nil, errors.New("the lab's nodes are no real ones: their containers print nothing")
+	}
+	return c.real.host.PodLogs(namespace)
+}
+
+// Progress is how much training a pod has behind it.
+func (c *Cluster) Progress(pod *corev1.Pod) time.Duration {
+	if c.real == nil {
+		return c.trainer.Progress(pod)
+	}
+	logs, err := c.real.host.PodLogs(pod.Namespace)
+	if err != nil {
+		return 0
+	}
+	steps := realnode.Steps(logs[pod.Namespace+"_"+pod.Name+"_"+string(pod.UID)])
+	if len(steps) == 0 {
+		return 0
+	}
+	return time.Duration(steps[len(steps)-1].Number) * realnode.StepTime
+}
+
+// TrainUndisturbed is what the training program of real nodes prints if it trains for so long and nobody disturbs it.
+func (c *Cluster) TrainUndisturbed(ctx context.Context, seconds time.Duration) (string, error) {
+	return c.binaries.RealNodes.TrainUndisturbed(ctx, fmt.Sprintf("TRAIN_SECONDS=%g", seconds.Seconds()))
+}

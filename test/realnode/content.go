@@ -1,0 +1,103 @@
+package realnode
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// checkpointAnnotation is what containerd knows an image of a checkpoint by.
+const checkpointAnnotation = "org.criu.checkpoint.container.name"
+
+// Trained is how much training is in an image of the registry at address: zero in one that is no checkpoint. It reads the file that the
+// training program writes into the container's own layer, which is part of a checkpoint.
+func Trained(address, image string) (time.Duration, error) {
+	target, err := InRegistry(address, image)
+	if err != nil {
+		return 0, err
+	}
+	content, err := remote.Image(target)
+	if err != nil {
+		return 0, fmt.Errorf("pull %s: %w", image, err)
+	}
+	manifest, err := content.Manifest()
+	if err != nil {
+		return 0, fmt.Errorf("read the manifest of %s: %w", image, err)
+	}
+	if manifest.Annotations[checkpointAnnotation] == "" {
+		return 0, nil
+	}
+	layers, err := content.Layers()
+	if err != nil || len(layers) != 1 {
+		return 0, fmt.Errorf("image %s is no checkpoint: it has %d layers: %w", image, len(layers), err)
+	}
+	trained, err := progressIn(layers[0])
+	if err != nil {
+		return 0, fmt.Errorf("read the checkpoint %s: %w", image, err)
+	}
+	return trained, nil
+}
+
+// progressIn looks for the file in the archive of what the container changed, which is in the checkpoint's archive.
+func progressIn(layer v1.Layer) (time.Duration, error) {
+	archive, err := layer.Uncompressed()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = archive.Close() }()
+	changes, err := fileIn(archive, "rootfs-diff.tar")
+	if err != nil {
+		return 0, err
+	}
+	if changes, err = unpacked(changes); err != nil {
+		return 0, err
+	}
+	file, err := fileIn(changes, "tmp/progress")
+	if err != nil {
+		return 0, err
+	}
+	text, err := io.ReadAll(file)
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	seconds, err := strconv.ParseFloat(first, 64)
+	return time.Duration(seconds * float64(time.Second)), err
+}
+
+// unpacked is what an archive holds: containerd compresses it, and CRI-O does not.
+func unpacked(archive io.Reader) (io.Reader, error) {
+	buffered := bufio.NewReader(archive)
+	if magic, err := buffered.Peek(2); err != nil || !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return buffered, err
+	}
+	return gzip.NewReader(buffered)
+}
+
+// fileIn is a file of an archive.
+func fileIn(archive io.Reader, name string) (io.Reader, error) {
+	reader := tar.NewReader(archive)
+	for {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("there is no %s in it", name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if path.Clean(header.Name) == name {
+			return reader, nil
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package realnode
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// registryOf is a registry as VMs have it, and its host:port.
+func registryOf(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(newRegistry(t.TempDir()))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+func TestImagesAreFoundWhateverRegistryTheyName(t *testing.T) {
+	address := registryOf(t)
+	layer := filepath.Join(t.TempDir(), "layer.tar")
+	content, err := tarOf(map[string][]byte{"/usr/bin/python": []byte("interpreter")})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(layer, content, 0o600))
+	image := Files{Python: layer}.Training("docker.io/acme/resnet:v1")
+	require.NoError(t, image.Push(address))
+
+	target, err := InRegistry(address, "docker.io/acme/resnet:v1")
+	require.NoError(t, err)
+	assert.Equal(t, address+"/acme/resnet:v1", target.String(), "a VM asks its mirror for the path alone")
+	pulled, err := remote.Image(target)
+	require.NoError(t, err)
+	config, err := pulled.ConfigFile()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"python", "/train.py"}, config.Config.Entrypoint)
+	assert.Len(t, config.RootFS.DiffIDs, 2)
+	trained, err := Trained(address, "docker.io/acme/resnet:v1")
+	require.NoError(t, err)
+	assert.Zero(t, trained, "a template holds no training")
+	_, err = Trained(address, "docker.io/acme/resnet:v2")
+	assert.Error(t, err, "nobody pushed it")
+}
+
+func TestTrainingInACheckpointIsReadFromTheContainersOwnLayer(t *testing.T) {
+	address := registryOf(t)
+	changes, err := tarOf(map[string][]byte{"tmp/progress": []byte("12.400\n12.2\n")})
+	require.NoError(t, err)
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err = w.Write(changes)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	for name, changes := range map[string][]byte{"cri-o": changes, "containerd": packed.Bytes()} {
+		pushCheckpoint(t, address, "docker.io/acme/checkpoints:"+name, changes)
+		trained, err := Trained(address, "docker.io/acme/checkpoints:"+name)
+		require.NoError(t, err)
+		assert.Equal(t, 12400*time.Millisecond, trained, name)
+	}
+}
+
+func pushCheckpoint(t *testing.T, address, name string, changes []byte) {
+	t.Helper()
+	archive := archiveOf(t, map[string][]byte{"config.dump": []byte("{}"), "rootfs-diff.tar": changes})
+	image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer(archive, types.OCIUncompressedLayer))
+	require.NoError(t, err)
+	annotated, ok := mutate.Annotations(image, map[string]string{checkpointAnnotation: "trainer"}).(v1.Image)
+	require.True(t, ok)
+	require.NoError(t, push(address, name, annotated))
+}
+
+func archiveOf(t *testing.T, files map[string][]byte) []byte {
+	t.Helper()
+	var content bytes.Buffer
+	w := tar.NewWriter(&content)
+	for name, data := range files {
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: "./" + name, Mode: 0o600, Size: int64(len(data))}))
+		_, err := w.Write(data)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return content.Bytes()
+}
