@@ -167,13 +167,16 @@ func (l *Laws) mayBeLost(pool *v1alpha1.SpotInstanceVM, job *batchv1.Job) bool {
 }
 
 // judgePlan is the law no-vm-too-many, of plans: no VM is planned when those that serve are as many as the Jobs want that the
-// hook was shown.
+// hook was shown. A plan that status calls idle is none: it is never sent, and dropped once its zone is read.
 func (l *Laws) judgePlan(v *view) {
 	known, supply, planned := map[string]bool{}, 0, ""
 	for _, entry := range v.pool.Status.ProvisionedInstances {
 		known[entry.Name] = true
 	}
 	for _, entry := range v.poolStatus.ProvisionedInstances {
+		if entry.State == v1alpha1.InstancePlanned && entry.IdleSince != nil {
+			continue
+		}
 		if serves(entry) {
 			supply++
 		}
