@@ -24,14 +24,19 @@ type Proof interface {
 	Node(ctx context.Context, name string) (*corev1.Node, error)
 }
 
-// Kube is all that this hook asks of the API server besides what Metacontroller sends it. Errors are those of
-// k8s.io/apimachinery/pkg/api/errors; every call ends when ctx ends.
-type Kube interface {
-	Proof
+// Keys is what VMs are bought and join the cluster with.
+type Keys interface {
 	// Secret returns one Secret.
 	Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error)
 	// ClusterInfo returns ConfigMap kube-public/cluster-info.
 	ClusterInfo(ctx context.Context) (*corev1.ConfigMap, error)
+}
+
+// Kube is all that this hook asks of the API server besides what Metacontroller sends it. Errors are those of
+// k8s.io/apimachinery/pkg/api/errors; every call ends when ctx ends.
+type Kube interface {
+	Proof
+	Keys
 	// TaintNode puts the taint on the Node of this name and UID, or takes it off; key and effect identify it. Done
 	// already is no error.
 	TaintNode(ctx context.Context, node corev1.ObjectReference, taint corev1.Taint, wanted bool) error
