@@ -115,7 +115,7 @@ func TestDockerBuild(t *testing.T) {
 }
 
 func TestCIRunsEveryStageAndFailsIfOneDoes(t *testing.T) {
-	for failing, succeeds := range map[string]bool{"none": true, "verify": false, "lint": false, "fuzz": false, "mutation": false, "test": false} {
+	for failing, succeeds := range map[string]bool{"none": true, "verify": false, "lint": false, "mutation": false, "test-real": false, "test": false} {
 		t.Run(failing, func(t *testing.T) {
 			w := newWorkbench(t)
 			w.standIn("make", `echo "DONE 7 tests"; [ "$2" != `+failing+` ]`)
@@ -123,7 +123,7 @@ func TestCIRunsEveryStageAndFailsIfOneDoes(t *testing.T) {
 			assert.Equal(t, succeeds, succeeded, output)
 			assert.Equal(t, []string{
 				"make --no-print-directory verify", "make --no-print-directory lint",
-				"make --no-print-directory fuzz", "make --no-print-directory mutation", "make --no-print-directory test",
+				"make --no-print-directory mutation", "make --no-print-directory test-real", "make --no-print-directory test",
 			}, calls)
 			assert.True(t, strings.HasSuffix(output, "DONE 7 tests\n"), output)
 		})
