@@ -3,15 +3,15 @@
 seed 1
 pool east zones=a,b
 pool west zones=b,c
-job one pool=east replicas=4 interval=15m
-job two pool=west replicas=4 interval=15m
-job three pool=east replicas=4 interval=15m
+job one interval=15m pool=east replicas=4
+job two interval=15m pool=west replicas=4
+job three interval=15m pool=east replicas=4
 wait job one trains=4
 wait job two trains=4
 wait job three trains=4
 silence every=3 for=5m
 advance 55s
-stays 4m pool east vms=8 condition=Ready:NodesSilent
+stays 4m pool east condition=Ready:NodesSilent vms=8
 stays 1s pool west vms=4
 advance 2m
 wait pool east ready=8 vms=8

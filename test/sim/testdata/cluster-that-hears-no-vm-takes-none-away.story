@@ -2,7 +2,7 @@
 # would be heard if it were the VMs' fault.
 seed 1
 pool pool
-job resnet replicas=3 interval=5m
+job resnet interval=5m replicas=3
 wait job resnet checkpoints>=2 trains=3
 partition resnet/0 for=9m
 partition resnet/1 for=9m

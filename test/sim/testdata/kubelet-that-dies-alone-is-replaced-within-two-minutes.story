@@ -2,7 +2,7 @@
 # bought a grace after Kubernetes has noticed, and the replica trains there. The VM goes when nothing on it is wanted any more.
 seed 1
 pool pool
-job resnet replicas=3 interval=15m
+job resnet interval=15m replicas=3
 wait job resnet trains=3
 partition resnet/1 for=2h
 advance 2m
