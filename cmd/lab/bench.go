@@ -30,7 +30,7 @@ type bench struct {
 // scenario is something that is let happen several times, each time in a namespace of its own.
 type scenario struct {
 	name  string
-	runs  int
+	runs  int           // 0: only when somebody names it, and then once
 	limit time.Duration // of one run
 	play  func(context.Context, *trial) error
 }

@@ -134,7 +134,7 @@ func TestEveryScenarioIsRepeatedAndBounded(t *testing.T) {
 		for _, l := range stage {
 			assert.Positive(t, l.width)
 			for _, s := range l.scenarios {
-				assert.Positive(t, s.runs, s.name)
+				assert.Positive(t, choice{only: []string{s.name}}.of([]scenario{s})[0].runs, s.name)
 				assert.Positive(t, s.limit, s.name)
 			}
 		}
