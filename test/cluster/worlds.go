@@ -37,27 +37,31 @@ func (c *Cluster) Behave(ctx context.Context, namespace string, behaviour AgentB
 	return nil
 }
 
-// Trained is how much training is in an image, and whether it can be pulled.
-func (c *Cluster) Trained(image string) (progress time.Duration, found bool) {
+// Trained is how much training is in an image. It fails with an image that cannot be pulled.
+func (c *Cluster) Trained(image string) (time.Duration, error) {
 	if c.real == nil {
-		return c.images.Progress(image)
+		progress, found := c.images.Progress(image)
+		if !found {
+			return 0, fmt.Errorf("the registry has no image %s", image)
+		}
+		return progress, nil
 	}
 	return c.real.trained(image)
 }
 
 // trained asks the registry, once for each image: their tags are never used again.
-func (r *realNodes) trained(image string) (time.Duration, bool) {
+func (r *realNodes) trained(image string) (time.Duration, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if progress, known := r.progress[image]; known {
-		return progress, true
+		return progress, nil
 	}
 	progress, err := realnode.Trained(strings.TrimPrefix(r.registry.url(), "http://"), image)
 	if err != nil {
-		return 0, false
+		return 0, err
 	}
 	r.progress[image] = progress
-	return progress, true
+	return progress, nil
 }
 
 // PodLogs are the logs of a namespace's containers on all real nodes that ever were, by NAMESPACE_POD_UID. The log of a restored

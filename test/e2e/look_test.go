@@ -89,8 +89,11 @@ func (c change) told() story.Change {
 
 // Content is as story.Scene says.
 func (s *scene) Content(image string) (progress time.Duration, broken, found bool) {
-	progress, found = lab.Trained(image)
-	return progress, s.broken[image], found
+	progress, err := lab.Trained(image)
+	if err != nil && *realNodes {
+		s.Logf("content of %s: %v", image, err)
+	}
+	return progress, s.broken[image], err == nil
 }
 
 // Await is as story.Scene says.

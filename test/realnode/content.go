@@ -20,8 +20,9 @@ import (
 // checkpointAnnotation is what containerd knows an image of a checkpoint by.
 const checkpointAnnotation = "org.criu.checkpoint.container.name"
 
-// Trained is how much training is in an image of the registry at address: zero in one that is no checkpoint. It reads the file that the
-// training program writes into the container's own layer, which is part of a checkpoint.
+// Trained is how much training is in an image of the registry at address: zero in one that is no checkpoint, and in a checkpoint of a
+// container whose program had not begun. It reads the file that the training program writes into the container's own layer, which is part
+// of a checkpoint.
 func Trained(address, image string) (time.Duration, error) {
 	target, err := InRegistry(address, image)
 	if err != nil {
@@ -64,11 +65,14 @@ func progressIn(layer v1.Layer) (time.Duration, error) {
 		return 0, err
 	}
 	file, err := fileIn(changes, "tmp/progress")
+	if errors.Is(err, errNoFile) {
+		return 0, nil // Python needs seconds to start on a busy machine
+	}
 	if err != nil {
 		return 0, err
 	}
 	text, err := io.ReadAll(file)
-	if err != nil {
+	if err != nil || len(text) == 0 {
 		return 0, err
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
@@ -85,13 +89,15 @@ func unpacked(archive io.Reader) (io.Reader, error) {
 	return gzip.NewReader(buffered)
 }
 
+var errNoFile = errors.New("the archive lacks the file")
+
 // fileIn is a file of an archive.
 func fileIn(archive io.Reader, name string) (io.Reader, error) {
 	reader := tar.NewReader(archive)
 	for {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("there is no %s in it", name)
+			return nil, fmt.Errorf("%w %s", errNoFile, name)
 		}
 		if err != nil {
 			return nil, err

@@ -72,6 +72,19 @@ func TestTrainingInACheckpointIsReadFromTheContainersOwnLayer(t *testing.T) {
 	}
 }
 
+// A kubelet calls a container Running seconds before Python is ready, and a checkpoint may be of that moment.
+func TestACheckpointOfAProgramThatHasNotBegunHoldsNoTraining(t *testing.T) {
+	address := registryOf(t)
+	for tag, files := range map[string]map[string][]byte{"no-file": {"tmp/other": []byte("1")}, "empty-file": {"tmp/progress": nil}} {
+		changes, err := tarOf(files)
+		require.NoError(t, err)
+		pushCheckpoint(t, address, "docker.io/acme/checkpoints:"+tag, changes)
+		trained, err := Trained(address, "docker.io/acme/checkpoints:"+tag)
+		require.NoError(t, err, tag)
+		assert.Zero(t, trained, tag)
+	}
+}
+
 func pushCheckpoint(t *testing.T, address, name string, changes []byte) {
 	t.Helper()
 	archive := archiveOf(t, map[string][]byte{"config.dump": []byte("{}"), "rootfs-diff.tar": changes})
