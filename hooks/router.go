@@ -33,7 +33,7 @@ func Router(s Server) http.Handler {
 	r.Method(http.MethodGet, "/metrics", webhook.Exposition(s.Registry))
 	r.Group(func(r chi.Router) {
 		r.Use(webhook.Bounded, middleware.AllowContentType("application/json"))
-		gate := webhook.NewGate()
+		gate := webhook.NewGate(s.Log)
 		hook := func(path string, handler http.Handler) {
 			r.Method(http.MethodPost, path, metrics.Measured(path, gate.Admitted(handler)))
 		}

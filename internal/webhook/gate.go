@@ -1,8 +1,11 @@
 package webhook
 
 import (
+	"log/slog"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -18,8 +21,12 @@ const (
 // Gate lets calls in while there is room for them. Who is slow to send takes memory, but keeps nobody from being worked on; and
 // gives that memory to who sends faster.
 type Gate struct {
-	calls  int // limits
-	memory int64
+	calls   int // limits
+	memory  int64
+	minTime time.Duration // that every body has to arrive in
+
+	log    *slog.Logger
+	seldom rate.Sometimes // so that who is refused a thousand times a second does not fill the log
 
 	mu       sync.Mutex
 	arriving map[*call]struct{} // their bodies are
@@ -28,9 +35,12 @@ type Gate struct {
 	spare    [][]byte
 }
 
-// NewGate returns a gate with nobody inside.
-func NewGate() *Gate {
-	return &Gate{calls: maxCalls, memory: maxMemory, arriving: map[*call]struct{}{}}
+// NewGate returns a gate with nobody inside. It logs a call that it refuses, at most one in ten seconds; metrics count all.
+func NewGate(log *slog.Logger) *Gate {
+	return &Gate{
+		calls: maxCalls, memory: maxMemory, minTime: minTime, arriving: map[*call]struct{}{},
+		log: log, seldom: rate.Sometimes{Interval: 10 * time.Second},
+	}
 }
 
 // call is one call under way. Its gate guards what changes.

@@ -1,11 +1,13 @@
 package webhook
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +20,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// newGate is one that logs nothing.
+func newGate() *Gate { return NewGate(slog.New(slog.DiscardHandler)) }
 
 // unread fails the test if the body of a call is read that has no room.
 type unread struct{ *testing.T }
@@ -34,7 +39,7 @@ func post(handler http.Handler, body io.Reader) *httptest.ResponseRecorder {
 }
 
 func TestCallWithoutRoomIsToldWhenToComeAgain(t *testing.T) {
-	gate := NewGate()
+	gate := newGate()
 	gate.calls = 1
 	var inner *httptest.ResponseRecorder
 	var handler http.Handler
@@ -54,7 +59,7 @@ func TestBodyThatIsAnnouncedTooLargeIsNotRead(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", unread{t})
 	r.ContentLength = maxBody + 1
 	w := httptest.NewRecorder()
-	NewGate().Admitted(http.NotFoundHandler()).ServeHTTP(w, r)
+	newGate().Admitted(http.NotFoundHandler()).ServeHTTP(w, r)
 	assert.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
 	assert.Contains(t, w.Body.String(), "use several pools")
 }
@@ -67,7 +72,7 @@ func arriving(gate *Gate, bytes int64, cut *[]string, name string) *call {
 }
 
 func TestSlowSendersKeepNobodyOut(t *testing.T) {
-	gate := NewGate()
+	gate := newGate()
 	gate.calls = 1
 	slow, fast, late := &call{gate: gate}, &call{gate: gate}, &call{gate: gate}
 	require.True(t, gate.enter(slow) && gate.enter(fast) && gate.enter(late))
@@ -83,7 +88,7 @@ func TestSlowSendersKeepNobodyOut(t *testing.T) {
 
 func TestMemoryIsOfThoseThatSendFast(t *testing.T) {
 	var cut []string
-	gate := NewGate()
+	gate := newGate()
 	gate.memory = 100
 	slow, fast, working := arriving(gate, 10, &cut, "slow"), arriving(gate, 20, &cut, "fast"), arriving(gate, 0, &cut, "working")
 	for _, c := range []*call{slow, fast, working} {
@@ -111,13 +116,44 @@ func TestMemoryIsOfThoseThatSendFast(t *testing.T) {
 	assert.Zero(t, gate.working)
 }
 
+// sent is the status of the answer to a call of which only a part is ever sent.
+func sent(t *testing.T, server *httptest.Server, announced int, part string) int {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: hooks\r\nContent-Length: %d\r\n\r\n%s", announced, part)
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute))) // of a server that waits for ever
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	return answer.StatusCode
+}
+
 func TestWhoSendsTooSlowlyIsTold(t *testing.T) {
-	gate := NewGate()
-	c := &call{gate: gate}
-	w := httptest.NewRecorder()
-	refuse(w, c.failure(os.ErrDeadlineExceeded))
-	assert.Equal(t, http.StatusRequestTimeout, w.Code)
-	assert.Equal(t, "close", w.Header().Get("Connection"))
+	for name, part := range map[string]string{"nothing": "", "a part": podRequest[:20]} {
+		t.Run(name, func(t *testing.T) {
+			gate := newGate()
+			gate.minTime = 50 * time.Millisecond
+			server := httptest.NewServer(gate.Admitted(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the hook was called") })))
+			defer server.Close()
+			assert.Equal(t, http.StatusRequestTimeout, sent(t, server, len(podRequest), part))
+			assert.Zero(t, gate.taken)
+		})
+	}
+}
+
+func TestRefusedCallsAreLoggedSeldom(t *testing.T) {
+	var log strings.Builder
+	gate := NewGate(slog.New(slog.NewTextHandler(&log, nil)))
+	gate.calls = 0
+	for range 100 {
+		assert.Equal(t, http.StatusTooManyRequests, post(gate.Admitted(http.NotFoundHandler()), unread{t}).Code)
+	}
+	assert.Equal(t, 1, strings.Count(log.String(), "hook call refused"))
+	assert.Contains(t, log.String(), "code=429")
+	assert.Contains(t, log.String(), "client=192.0.2.1", "who it was")
 }
 
 // breaksOff is a body of which so many bytes arrive.
@@ -135,7 +171,7 @@ func (b *breaksOff) Read(p []byte) (int, error) {
 func TestBuffersGrowWithWhatHasArrived(t *testing.T) {
 	for _, arrived := range []int{120, 10 << 20} {
 		for _, announced := range []int64{-1, 60 << 20} {
-			gate := NewGate()
+			gate := newGate()
 			r := httptest.NewRequest(http.MethodPost, "/", &breaksOff{arrived})
 			r.ContentLength = announced
 			c := &call{gate: gate, begun: time.Now(), cut: func() {}}
@@ -151,7 +187,7 @@ func TestBuffersGrowWithWhatHasArrived(t *testing.T) {
 }
 
 func TestFewLargeBuffersAreKept(t *testing.T) {
-	gate := NewGate()
+	gate := newGate()
 	for _, size := range []int{minSpareSize, 3 << 20, minSpareSize - 1, 2 << 20, maxSpareSize + 1} {
 		gate.keep(make([]byte, 0, size))
 	}
@@ -180,7 +216,7 @@ func TestOversizedRequestsAreRefused(t *testing.T) {
 		"two million labels":            `{"parent":{"metadata":{"labels":{` + many(`"%d":"",`, 2_000_000) + `}}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			gate := NewGate()
+			gate := newGate()
 			handler := gate.Admitted(Sync(slog.New(slog.DiscardHandler), "test", func(context.Context, *Request[corev1.Pod]) (Response, error) {
 				t.Error("the hook was called")
 				return Response{Status: 1}, nil

@@ -40,7 +40,7 @@ func (g *Gate) Admitted(next http.Handler) http.Handler {
 			err = g.receive(body, r, connection)
 		}
 		if err != nil {
-			refuse(w, err)
+			g.refuse(w, r, err)
 			return
 		}
 		defer holdConnection(r.Context())()
@@ -118,7 +118,7 @@ func (g *Gate) receive(body *received, r *http.Request, connection *http.Respons
 
 // allow sets the time by which more must have arrived than there is.
 func (c *call) allow(connection *http.ResponseController, arrived int) {
-	allowed := minTime + time.Duration(float64(arrived)/slowest*float64(time.Second))
+	allowed := c.gate.minTime + time.Duration(float64(arrived)/slowest*float64(time.Second))
 	_ = connection.SetReadDeadline(c.begun.Add(min(allowed, CallTimeout)))
 }
 
@@ -136,17 +136,27 @@ func (c *call) failure(err error) error {
 }
 
 // refuse answers a call that was not let in, and closes its connection: the rest of its body is not read.
-func refuse(w http.ResponseWriter, err error) {
-	code := http.StatusBadRequest
-	switch {
-	case errors.Is(err, errNoRoom):
-		code = http.StatusTooManyRequests
+func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	code := codeOf(err)
+	g.seldom.Do(func() {
+		g.log.WarnContext(r.Context(), "hook call refused; others may be, for ten seconds, without a line of their own",
+			"path", r.URL.Path, "client", r.RemoteAddr, "code", code, "error", brief(err.Error()))
+	})
+	if code == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1") // a whole number, or Metacontroller calls again at once
-	case errors.Is(err, errTooLarge):
-		code = http.StatusRequestEntityTooLarge
-	case errors.Is(err, errTooSlow):
-		code = http.StatusRequestTimeout
 	}
 	w.Header().Set("Connection", "close")
 	http.Error(w, brief(err.Error()), code)
+}
+
+func codeOf(err error) int {
+	switch {
+	case errors.Is(err, errNoRoom):
+		return http.StatusTooManyRequests
+	case errors.Is(err, errTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errTooSlow):
+		return http.StatusRequestTimeout
+	}
+	return http.StatusBadRequest
 }

@@ -42,17 +42,7 @@ func Recovered(log *slog.Logger) func(http.Handler) http.Handler {
 // Serve answers requests on listener until ctx ends, then finishes the calls in flight for at most drain and returns. Of more than
 // maxConnections it closes those that have waited longest for their client.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, drain time.Duration) error {
-	open := newConnections(maxConnections)
-	server := &http.Server{
-		Handler:           handler,
-		ConnContext:       open.accept,
-		ConnState:         open.changed,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       CallTimeout,
-		WriteTimeout:      2 * CallTimeout,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
+	server := newServer(handler)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -69,4 +59,19 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, dra
 		return err
 	}
 	return nil
+}
+
+// newServer cuts clients that are slow to send a header or to read an answer; Gate cuts those that are slow to send a body.
+func newServer(handler http.Handler) *http.Server {
+	open := newConnections(maxConnections)
+	return &http.Server{
+		Handler:           handler,
+		ConnContext:       open.accept,
+		ConnState:         open.changed,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       CallTimeout,
+		WriteTimeout:      2 * CallTimeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
 }

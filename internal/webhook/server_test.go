@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,51 @@ func TestServeSaysWhichAddressFailed(t *testing.T) {
 	require.NoError(t, listener.Close())
 	err = Serve(t.Context(), listener, http.NotFoundHandler(), time.Second)
 	assert.ErrorContains(t, err, listener.Addr().String())
+}
+
+// serverWith is the server with one of its time-outs so short that a test need not wait for it.
+func serverWith(t *testing.T, handler http.Handler, timeout func(*http.Server) *time.Duration) net.Conn {
+	t.Helper()
+	server := newServer(handler)
+	require.Positive(t, *timeout(server), "the server has this time-out")
+	*timeout(server) = 50 * time.Millisecond
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute))) // of a server that waits for ever
+	return conn
+}
+
+func TestWhoReadsNoAnswerIsCut(t *testing.T) {
+	failed := make(chan error, 1)
+	conn := serverWith(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for part := make([]byte, 1<<20); ; {
+			if _, err := w.Write(part); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}), func(s *http.Server) *time.Duration { return &s.WriteTimeout })
+	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: hooks\r\n\r\n")
+	require.NoError(t, err)
+	select {
+	case err := <-failed:
+		assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	case <-time.After(time.Minute):
+		t.Error("the server writes for ever to a client that reads nothing")
+	}
+}
+
+func TestWhoSendsNoWholeHeaderIsCut(t *testing.T) {
+	conn := serverWith(t, http.NotFoundHandler(), func(s *http.Server) *time.Duration { return &s.ReadHeaderTimeout })
+	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: ho")
+	require.NoError(t, err)
+	_, err = io.ReadAll(conn)
+	assert.NoError(t, err, "the server has closed the connection")
 }
 
 func TestRecoveredAnswers500(t *testing.T) {
