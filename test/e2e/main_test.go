@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	build, notice := cluster.Build, 5*time.Second
 	if *realNodes {
-		build, notice = cluster.BuildRealNodes, 45*time.Second // a real VM takes longer to join, and a checkpoint as long as it takes
+		build, notice = cluster.BuildRealNodes, time.Minute // a real VM takes longer to join, and a checkpoint as long as it takes
 	}
 	cluster.Main(m, build, cluster.Options{RealNodes: *realNodes, GCE: gcefake.Config{
 		Timings: gcefake.Timings{
