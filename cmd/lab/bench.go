@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,8 +20,9 @@ import (
 
 // bench is one round of measuring: a lab, and what was measured in it so far.
 type bench struct {
-	lab    *cluster.Cluster
-	screen *screen
+	lab       *cluster.Cluster
+	screen    *screen
+	hookCalls *atomic.Int64 // that were answered so far
 
 	mu       sync.Mutex
 	measured measurements
@@ -45,6 +47,7 @@ type lane struct {
 type choice struct {
 	json string   // file for the raw samples
 	only []string // names of scenarios; none: all
+	real bool     // on real nodes, which have scenarios of their own
 	runs int      // of each scenario; 0: its own number
 }
 
@@ -53,6 +56,7 @@ func choose(args []string) (choice, error) {
 	var c choice
 	flags.StringVar(&c.json, "json", "", "write the raw samples and their percentiles to this `file`")
 	flags.IntVar(&c.runs, "runs", 0, "how often each scenario is repeated; 0: as often as it deserves")
+	nodes := flags.String("nodes", "", "real: measure checkpoints on real nodes")
 	only := flags.String("only", "", "measure these `scenarios` only, separated by commas")
 	if err := flags.Parse(args); err != nil {
 		return choice{}, err
@@ -60,6 +64,10 @@ func choose(args []string) (choice, error) {
 	if flags.NArg() > 0 {
 		return choice{}, fmt.Errorf("lab bench does not know %q", flags.Args())
 	}
+	if *nodes != "" && *nodes != "real" {
+		return choice{}, fmt.Errorf("lab bench knows --nodes=real, not %q", *nodes)
+	}
+	c.real = *nodes == "real"
 	if *only != "" {
 		c.only = strings.Split(*only, ",")
 	}
@@ -69,7 +77,7 @@ func choose(args []string) (choice, error) {
 // check refuses names that no scenario has.
 func (c choice) check() error {
 	var known []string
-	for _, stage := range stages() {
+	for _, stage := range c.stages() {
 		for _, l := range stage {
 			for _, s := range l.scenarios {
 				known = append(known, s.name)
@@ -91,22 +99,36 @@ func measure(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b, err := startBench(ctx, newScreen(os.Stderr))
+	b, err := startBench(ctx, newScreen(os.Stderr), c.real)
 	if err != nil {
 		return err
 	}
 	defer b.lab.Stop()
-	for _, stage := range stages() {
+	for _, stage := range c.stages() {
 		b.run(ctx, c, stage)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	fmt.Fprint(out, markdown(rows(), b.measured))
+	fmt.Fprint(out, markdown(c.rows(), b.measured))
 	if c.json != "" {
 		b.failures = append(b.failures, writeSamples(c.json, b.measured))
 	}
 	return errors.Join(b.failures...)
+}
+
+func (c choice) stages() [][]lane {
+	if c.real {
+		return realStages()
+	}
+	return stages()
+}
+
+func (c choice) rows() []row {
+	if c.real {
+		return realRows()
+	}
+	return rows()
 }
 
 // run runs the lanes of one stage at the same time and returns when all of them have ended.

@@ -19,7 +19,7 @@ import (
 const (
 	jobsPerPool     = 10 // of two replicas, mostly: a pool has twenty VMs then
 	fleetCheckpoint = 2 * time.Second
-	fleetAtOnce     = 20              // jobs that start at the same time
+	fleetAtOnce     = 20              // jobs at least that start at the same time; of many, a tenth
 	fleetTrains     = 3 * time.Second // at least, before a notice: a checkpoint that saves nothing is not made
 	fleetPatience   = 30 * time.Second
 	fleetLosses     = 8 // of a job in a row: after five of a replica without two minutes of training it would back off
@@ -70,7 +70,7 @@ func (f *fleet) start(ctx context.Context, size int) error {
 	}
 	f.round++
 	var starts errgroup.Group
-	starts.SetLimit(fleetAtOnce)
+	starts.SetLimit(max(fleetAtOnce, size/10))
 	for i := range size {
 		starts.Go(func() error {
 			job, err := f.newJob(setup{replicas: f.replicas, interval: 24 * time.Hour})

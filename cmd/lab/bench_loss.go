@@ -64,7 +64,7 @@ func (t *trial) trainsAgain(ctx context.Context, l benchLoss) (attempt, error) {
 
 // lostBy is the training in seconds that a replica has to do again.
 func (t *trial) lostBy(l benchLoss, again attempt) float64 {
-	restored, _ := t.bench.lab.Images().Progress(again.image)
+	restored, _ := t.bench.lab.Trained(again.image)
 	return max(0, l.trained-restored).Seconds()
 }
 

@@ -20,6 +20,8 @@ type setup struct {
 	replicas int32
 	interval time.Duration // of scheduled checkpoints; 0: an hour, so that there is none
 	idle     time.Duration // how long the pool keeps VMs that nobody needs
+
+	megabytes int // of memory that each replica holds; only real programs do
 }
 
 const (
@@ -59,7 +61,7 @@ func (t *trial) newJob(s setup) (*v1alpha1.SpotInstanceJob, error) {
 	template, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{
 		"restartPolicy": "Never",
 		"containers": []any{map[string]any{
-			"name": "trainer", "image": benchImage, "resources": map[string]any{"limits": map[string]any{"nvidia.com/gpu": 1}},
+			"name": "trainer", "image": benchImage, "env": []any{map[string]any{"name": "MEGABYTES", "value": fmt.Sprint(s.megabytes)}}, "resources": map[string]any{"limits": map[string]any{"nvidia.com/gpu": 1}},
 		}},
 	}}}})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,15 +30,15 @@ const (
 
 // startBench starts a lab with those timings and installs the operator. Kubernetes' own time-outs are its defaults,
 // not the lab's short ones.
-func startBench(ctx context.Context, s *screen) (*bench, error) {
-	binaries, err := cluster.Build(ctx, s.out)
+func startBench(ctx context.Context, s *screen, realNodes bool) (*bench, error) {
+	binaries, err := build(ctx, s.out, realNodes)
 	if err != nil {
 		return nil, err
 	}
 	s.restart()
 	s.say(time.Now(), "starting the lab")
 	lab, err := cluster.Start(ctx, cluster.Options{
-		Binaries: binaries, CheckpointBackups: true, Log: io.Discard,
+		Binaries: binaries, CheckpointBackups: true, RealNodes: realNodes, Log: io.Discard,
 		Timing: cluster.Timing{Join: time.Millisecond, HeartbeatTimeout: 50 * time.Second, EvictAfter: 300 * time.Second},
 		GCE: gcefake.Config{
 			Zones: []string{benchZone},
@@ -50,11 +51,12 @@ func startBench(ctx context.Context, s *screen) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lab.InstallOperator(ctx, cluster.OperatorOptions{}); err != nil {
+	var calls atomic.Int64
+	if err := lab.InstallOperator(ctx, cluster.OperatorOptions{Observe: func(cluster.Exchange) { calls.Add(1) }}); err != nil {
 		lab.Stop()
 		return nil, err
 	}
-	b := &bench{lab: lab, screen: s, measured: measurements{}}
+	b := &bench{lab: lab, screen: s, hookCalls: &calls, measured: measurements{}}
 	if err := b.awaitCollector(ctx); err != nil {
 		lab.Stop()
 		return nil, err

@@ -40,6 +40,11 @@ func spread(values []float64) string {
 	return text
 }
 
+// precise is a range of short times, to the hundredth of a second.
+func precise(values []float64) string {
+	return fmt.Sprintf("%.2f–%.2f", percentile(values, 0), percentile(values, 100))
+}
+
 // tail is the median, the 99th percentile and the most of times, in seconds.
 func tail(values []float64) string {
 	return fmt.Sprintf("p50 %.2f, p99 %.2f, max %.2f", percentile(values, 50), percentile(values, 99), percentile(values, 100))

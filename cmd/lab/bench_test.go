@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -130,7 +133,7 @@ func TestChoice(t *testing.T) {
 }
 
 func TestEveryScenarioIsRepeatedAndBounded(t *testing.T) {
-	for _, stage := range stages() {
+	for _, stage := range append(stages(), realStages()...) {
 		for _, l := range stage {
 			assert.Positive(t, l.width)
 			for _, s := range l.scenarios {
@@ -139,4 +142,32 @@ func TestEveryScenarioIsRepeatedAndBounded(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestRealNodesHaveScenariosOfTheirOwn(t *testing.T) {
+	c, err := choose([]string{"--nodes", "real", "--only", "real64"})
+	require.NoError(t, err)
+	assert.True(t, c.real)
+	_, err = choose([]string{"--only", "real64"})
+	assert.ErrorContains(t, err, "no scenario")
+	_, err = choose([]string{"--nodes", "fake"})
+	assert.ErrorContains(t, err, "--nodes=real")
+	for _, r := range realRows() {
+		assert.Contains(t, []string{"real64", "real512"}, r.key)
+	}
+}
+
+func TestWhatAKubeletSaysOfAPull(t *testing.T) {
+	p := &pulls{done: map[string]pull{}}
+	event := func(reason, message string) *corev1.Event {
+		return &corev1.Event{Reason: reason, Message: message, InvolvedObject: corev1.ObjectReference{Name: "pod"}}
+	}
+	p.saw(event("Pulled", `Container image "docker.io/acme/a:1" already present on machine`))
+	p.saw(event("Pulling", `Pulling image "docker.io/acme/b:1"`))
+	p.saw(event("Pulled", `Successfully pulled image "docker.io/acme/b:1" in 1.234s (1.5s including waiting). Image size: 12500000 bytes.`))
+	assert.Zero(t, p.of("docker.io/acme/a:1"))
+	got := p.of("docker.io/acme/b:1")
+	assert.False(t, got.seen.IsZero())
+	got.seen = time.Time{}
+	assert.Equal(t, pull{pod: "pod", took: 1234 * time.Millisecond, megabytes: 12.5}, got)
 }

@@ -54,7 +54,7 @@ func (t *trial) sawPod(pod *corev1.Pod) {
 			t.attempts[pod.Name] = a
 		}
 		a.vm, a.trains = pod.Spec.NodeName, trains(pod)
-		a.progress = func() time.Duration { return t.bench.lab.Trainer().Progress(pod) }
+		a.progress = func() time.Duration { return t.bench.lab.Progress(pod) }
 		if a.trains && a.training.IsZero() {
 			a.training = now
 		}
@@ -71,10 +71,13 @@ func (t *trial) sawBackup(b *agentBackup) {
 	t.saw(func() {
 		c := t.checkpoints[b.Metadata.Name]
 		if c == nil {
-			c = &checkpoint{name: b.Metadata.Name, seen: now, replica: b.Metadata.Labels[v1alpha1.LabelReplica]}
+			c = &checkpoint{name: b.Metadata.Name, seen: now, replica: b.Metadata.Labels[v1alpha1.LabelReplica], phases: map[string]time.Time{}}
 			t.checkpoints[c.name] = c
 		}
 		c.phase = b.Status.Phase
+		if _, seen := c.phases[c.phase]; !seen {
+			c.phases[c.phase] = now
+		}
 		if c.phase == "Completed" && c.completed.IsZero() && len(b.Status.BuiltImages) > 0 {
 			c.completed, c.image = now, b.Spec.Registry.URL+"/"+b.Status.BuiltImages[0].ImageName
 		}

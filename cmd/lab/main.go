@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	realNodes := len(args) == 2 && args[1] == "--nodes=real"
 	if len(args) != 1 && !realNodes {
-		return errors.New("usage: lab demo [--nodes=real] | lab up [--nodes=real] | lab build [--nodes=real] | lab bench [--json FILE] [--only SCENARIO,...] [--runs N] | lab simulate [--help] | lab replay [--help]")
+		return errors.New("usage: lab demo [--nodes=real] | lab up [--nodes=real] | lab build [--nodes=real] | lab bench [--nodes=real] [--json FILE] [--only SCENARIO,...] [--runs N] | lab simulate [--help] | lab replay [--help]")
 	}
 	switch args[0] {
 	case "demo":

@@ -33,9 +33,10 @@ type world struct {
 
 type checkpoint struct {
 	name, replica, reason, phase string
-	seen                         time.Time // when its object was there
-	completed                    time.Time // zero: not yet
-	image                        string    // when completed
+	seen                         time.Time            // when its object was there
+	completed                    time.Time            // zero: not yet
+	image                        string               // when completed
+	phases                       map[string]time.Time // when each was first seen
 }
 
 type vmRequest struct {

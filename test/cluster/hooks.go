@@ -98,6 +98,13 @@ func (h *Hooks) target() string {
 	return address
 }
 
+// current is the process that runs now.
+func (h *Hooks) current() *process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.process
+}
+
 func (h *Hooks) stop() {
 	if h == nil {
 		return

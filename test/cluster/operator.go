@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/procfs"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/composite"
@@ -158,6 +159,27 @@ func (c *Cluster) startDriver(options composite.Options) (err error) {
 
 // Hooks is the operator's process, nil before InstallOperator.
 func (c *Cluster) Hooks() *Hooks { return c.operator.hooks }
+
+// OperatorCPU is how many seconds of CPU time the processes of the operator have used since they started: hooks, and metacontroller
+// where a real one runs. It reads /proc, so it needs Linux.
+func (c *Cluster) OperatorCPU() (map[string]float64, error) {
+	used := map[string]float64{}
+	for _, p := range []*process{c.operator.hooks.current(), c.operator.metacontroller} {
+		if p == nil {
+			continue
+		}
+		running, err := procfs.NewProc(p.cmd.Process.Pid)
+		if err != nil {
+			return nil, fmt.Errorf("read how much CPU time %s has used: %w", p.name, err)
+		}
+		stat, err := running.Stat()
+		if err != nil {
+			return nil, fmt.Errorf("read how much CPU time %s has used: %w", p.name, err)
+		}
+		used[p.name] = stat.CPUTime()
+	}
+	return used, nil
+}
 
 // stop ends the operator: first who calls the hooks, then the hooks. The driver ends with the lab's background.
 func (o *operator) stop() {
