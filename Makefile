@@ -55,8 +55,9 @@ test: ## Run all tests: unit, golden, conformance and lab. Ends with how many ra
 	$(TOOL) gotestsum --format=pkgname -- -timeout=$(TEST_TIMEOUT) $$(go list ./... | grep -v /test/mutation)
 
 # Stories that make test-real tells, as go test's -run reads it: as many as fit into ten minutes. REAL_STORIES=. tells all that can be
-# told on real nodes, in about an hour.
+# told on real nodes, in about an hour. REAL_TESTS=TestWhatACheckpointTakesAlong asks instead which programs survive a checkpoint.
 REAL_STORIES ?= ^(a-training-|both-replicas|checkpoints-that-|crashed-vm|deletion-leaves|evicted-pod|fixed-pool|first-replica|job-without|notice-is|preempted-replica|survivor-|training-that|vm-(deleted|stopped))
+REAL_TESTS ?= ^TestStories$$/$(REAL_STORIES)
 
 .PHONY: test-real
 test-real: ## Tell stories on real nodes: kubelet, containerd, runc and CRIU, on Linux as root. Says what is missing.
@@ -64,7 +65,7 @@ test-real: ## Tell stories on real nodes: kubelet, containerd, runc and CRIU, on
 	@status=0; bin/lab build --nodes=real || status=$$?; \
 	if [ "$$status" = 3 ]; then echo "make test-real: skipped, for the reason above"; exit 0; fi; \
 	[ "$$status" = 0 ] || exit "$$status"; \
-	$(TOOL) gotestsum --format=testname -- -count=1 -timeout=$(TEST_TIMEOUT) -parallel=3 -run='^TestStories$$/$(REAL_STORIES)' ./test/e2e -real-nodes; \
+	$(TOOL) gotestsum --format=testname -- -count=1 -timeout=$(TEST_TIMEOUT) -parallel=3 -run='$(REAL_TESTS)' ./test/e2e -real-nodes; \
 	test/realnode/killed bin/lab
 
 # Worlds that make sim explores, from SIM_FIRST on; 0 is a seed that nobody has tried.

@@ -80,11 +80,14 @@ func served(t *testing.T) []string {
 	return paths
 }
 
-// After an outage of the hooks, however long, a replacement is asked for within 30 s.
-func TestControllersAskAgainWithinThirtySeconds(t *testing.T) {
+// After an outage of the hooks, however long, a replacement VM is asked for within 30 s. Jobs are woken by their pool's status, and by
+// themselves within two minutes.
+func TestControllersAskAgainAfterAnOutage(t *testing.T) {
+	most := map[string]int{"spotinstancevm": 29, "spotinstancejob": 120}
 	for _, controller := range load(t).controllers {
-		assert.Positive(t, controller.Spec.ResyncPeriodSeconds, controller.Metadata["name"])
-		assert.Less(t, controller.Spec.ResyncPeriodSeconds, 30, controller.Metadata["name"])
+		name := controller.Metadata["name"]
+		assert.Positive(t, controller.Spec.ResyncPeriodSeconds, name)
+		assert.LessOrEqual(t, controller.Spec.ResyncPeriodSeconds, most[name], name)
 	}
 }
 

@@ -225,3 +225,38 @@ func TestStandardPool(t *testing.T) {
 	require.Zero(t, vm.PreemptionNotice, "only spot VMs are preempted")
 	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
 }
+
+// Metacontroller's resync asks about a pool every 20 s. One at rest need not be read anew each time, unless something in the request
+// lets suspect that GCE has taken a VM.
+func TestResyncsOfAPoolAtRestShareAList(t *testing.T) {
+	for name, test := range map[string]struct {
+		watched bool
+		change  func(*world)
+		lists   int // in a minute of three resyncs
+	}{
+		"a node agent would tell":    {true, func(*world) {}, 1},
+		"no node agent":              {false, func(*world) {}, 3},
+		"a Node is not Ready":        {true, func(w *world) { w.kube.setReady(w.vm(0), false) }, 3},
+		"a pod on a VM has ended":    {true, func(w *world) { w.pods[0].Status.Phase = corev1.PodFailed }, 3},
+		"a pod on a VM is deleted":   {true, func(w *world) { w.pods[0].DeletionTimestamp = &metav1.Time{Time: w.clock.Now()} }, 3},
+		"another number is wanted":   {true, func(w *world) { w.pool.Spec.Replicas = new(int32(2)) }, 3},
+		"an ended pod was elsewhere": {true, func(w *world) { w.pods[0].Status.Phase, w.pods[0].Spec.NodeName = corev1.PodFailed, "gone" }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fixed(1))
+			w.kube.watched = test.watched
+			w.run(30 * time.Second)
+			w.train(w.vm(0))
+			require.Equal(t, v1alpha1.InstanceReady, w.entry(w.vm(0)).State)
+			w.clock.Advance(time.Minute)
+			w.sync()
+			before := w.gce.Calls()[gcefake.ListInstances]
+			test.change(w)
+			for range 3 {
+				w.clock.Advance(20 * time.Second)
+				w.sync()
+			}
+			require.Equal(t, test.lists, w.gce.Calls()[gcefake.ListInstances]-before)
+		})
+	}
+}

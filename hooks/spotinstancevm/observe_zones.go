@@ -59,13 +59,17 @@ func (h *Hook) readZones(ctx context.Context, r request, o *observed, a access, 
 	listings := map[string]listing{}
 	var mu sync.Mutex
 	var reads []func()
+	var patience time.Duration
+	if since.IsZero() && isQuiet(*o, r) {
+		patience = keepQuiet
+	}
 	working, known := h.memory.account(r.pool.UID)
 	own := r.isOwn() && known && working.hash() == a.account.hash() // lists are kept for each account
 	for i := range o.zones {
 		z := &o.zones[i]
 		reads = append(reads, func() {
 			at := place{account: a.account.hash(), project: o.id.project, zone: z.name}
-			by := reader{pool: r.pool.UID}
+			by := reader{pool: r.pool.UID, patience: patience}
 			if !own {
 				by.news = newsOf(r.pool.Status, z.name)
 			}
@@ -79,6 +83,27 @@ func (h *Hook) readZones(ctx context.Context, r request, o *observed, a access, 
 	}
 	h.together(reads)
 	return listings
+}
+
+// isQuiet tells, of a pool without anything under way, whether its Nodes and pods give no reason to suspect that GCE has taken a VM.
+func isQuiet(o observed, r request) bool {
+	heard := map[string]bool{}
+	for _, n := range r.nodes {
+		if found, ok := nodeOf(o.id, n); ok {
+			heard[n.Name] = found.ready && found.agent && !found.noticed && !found.closed && !found.leaving && !found.shutsDown
+		}
+	}
+	for _, entry := range r.pool.Status.ProvisionedInstances {
+		if entry.State == v1alpha1.InstanceReady && !heard[entry.NodeName] {
+			return false
+		}
+	}
+	for _, p := range r.pods {
+		if _, own := heard[p.Spec.NodeName]; own && (hasEnded(p) || p.DeletionTimestamp != nil) {
+			return false // a dying VM ends its pods before anything else tells of it
+		}
+	}
+	return true
 }
 
 // newsOf is when status last learned something of a zone's VMs.

@@ -80,7 +80,7 @@ func (w *world) server() http.Handler {
 		Prices: w.prices, OwnIdentityNamespaces: w.trusted,
 	})
 	log := slog.New(slog.DiscardHandler)
-	mux, gate := http.NewServeMux(), webhook.NewGate()
+	mux, gate := http.NewServeMux(), webhook.NewGate(log)
 	mux.Handle("/sync", gate.Admitted(webhook.Sync(log, "sync", w.hook.Sync)))
 	mux.Handle("/customize", webhook.Customize(log, "customize", w.hook.Customize))
 	mux.Handle("/finalize", gate.Admitted(webhook.Sync(log, "finalize", w.hook.Finalize)))

@@ -16,6 +16,7 @@ import (
 const (
 	readTimeout = 3 * time.Second // of one list
 	keepListing = 2 * time.Second
+	keepQuiet   = 45 * time.Second                // for a pool at rest, which Metacontroller's resync asks about every 20 s
 	keepBegun   = 2 * (readTimeout + keepListing) // longer than a list that lacks an operation can be in use
 )
 
@@ -46,7 +47,7 @@ type begun struct {
 	at time.Time // of the answer
 }
 
-// zoneReader reads zones once for all pools that ask within two seconds, and adds the operations that were begun since. A pool
+// zoneReader reads zones once for all pools that ask within two seconds (pools at rest: 45), and adds the operations that were begun since. A pool
 // whose mutation GCE has not said to be under way reads the zone anew; it does not concern the others.
 type zoneReader struct {
 	now     func() time.Time
@@ -62,8 +63,9 @@ type zoneReader struct {
 
 // reader is the pool that asks, and what its status says of a zone already.
 type reader struct {
-	pool types.UID
-	news time.Time // of whole seconds: a list must be later. Zero: all that status says is from lists of this process.
+	pool     types.UID
+	news     time.Time     // of whole seconds: a list must be later. Zero: all that status says is from lists of this process.
+	patience time.Duration // a list may be so old, and 2 s always
 }
 
 func newZoneReader(now func() time.Time, cluster string) *zoneReader {
@@ -154,7 +156,7 @@ func (r *zoneReader) recall(at place, by reader, since time.Time) (kept listing,
 	defer r.mu.Unlock()
 	kept, found := r.kept[at]
 	age := r.now().Sub(kept.at) // less than 0 when the clock was set back
-	isRecent := age >= 0 && age < keepListing && !kept.at.Before(by.news.Add(time.Second))
+	isRecent := age >= 0 && age < max(by.patience, keepListing) && !kept.at.Before(by.news.Add(time.Second))
 	fresh = found && isRecent && kept.follows >= r.last[by.pool][at] && kept.tells(since)
 	return kept, r.changes[at], fresh
 }

@@ -33,10 +33,13 @@ func InitConfiguration() string { return script("kubeadm.yaml") }
 //go:embed training/train.py
 var trainingProgram string
 
-// Training is the image of the training program: Python, numpy and train.py.
+//go:embed training/holds.py
+var trainingHolds string
+
+// Training is the image of the training program: Python, numpy, train.py and holds.py.
 func (f Files) Training(image string) Image {
 	return Image{
-		Name: image, Layer: f.Python, Files: map[string][]byte{"/train.py": []byte(trainingProgram)},
+		Name: image, Layer: f.Python, Files: map[string][]byte{"/train.py": []byte(trainingProgram), "/holds.py": []byte(trainingHolds)},
 		Entrypoint: []string{"python", "/train.py"},
 	}
 }

@@ -9,7 +9,7 @@ boot is drawn once, when the process starts: it tells whose memory a restored pr
 
 In the environment: STEP_SECONDS, how long a step takes (FAST=1: as long as it must); TRAIN_SECONDS, after how many seconds' worth of
 steps the training is done (none: never); FAIL_AFTER, after how many it crashes; SIGTERM=exit0 for a program that exits 0 when it is told
-to end; MEGABYTES of memory that it holds besides.
+to end; MEGABYTES of memory that it holds besides; HOLDS, a function of holds.py that makes something else to hold.
 """
 import os
 import signal
@@ -62,9 +62,11 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(code))
     ballast = bytearray(os.urandom(1 << 20) * int(number("MEGABYTES", 0)))
     boot, network, step = os.urandom(4).hex(), Network(), 0
+    use = __import__("holds").__dict__[os.environ["HOLDS"]]() if os.environ.get("HOLDS") else lambda: None
     progress = open("/tmp/progress", "w")  # in the container's own layer, which is part of a checkpoint
     while True:
         network.step()
+        use()
         step += 1
         print(f"step {step} loss {network.loss()!r} boot {boot}", flush=True)
         progress.seek(0)

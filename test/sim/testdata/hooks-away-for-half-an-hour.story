@@ -1,5 +1,5 @@
 # The hooks are away for half an hour. Metacontroller's back-off has grown to 1,000 s when they return, and a VM has been preempted
-# meanwhile: its replacement is asked for within 30 s, since every parent is synced every 20 s whatever its back-off.
+# meanwhile: its replacement is asked for within 30 s, since every pool is synced every 20 s whatever its back-off.
 seed 1
 pool pool
 job resnet interval=5m
