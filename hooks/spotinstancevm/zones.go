@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	readTimeout = 3 * time.Second // of one list
-	keepListing = 2 * time.Second
-	keepQuiet   = 45 * time.Second                // for a pool at rest, which Metacontroller's resync asks about every 20 s
-	keepBegun   = 2 * (readTimeout + keepListing) // longer than a list that lacks an operation can be in use
+	readTimeout    = 3 * time.Second  // of one list, and how long a call waits for it
+	readAllTimeout = 30 * time.Second // of a list of all zones
+	keepListing    = 2 * time.Second
+	keepQuiet      = 45 * time.Second                // for a pool at rest, which Metacontroller's resync asks about every 20 s
+	keepBegun      = 2 * (readTimeout + keepListing) // longer than a list that lacks an operation can be in use
 )
 
 // place is one zone of one project as seen with one set of credentials.
@@ -119,23 +120,48 @@ func (r *zoneReader) current(at place, found listing) listing {
 	return found
 }
 
-// readAll lists all zones of a project, all pools together; not from before since.
+// readAll lists all zones of a project, all pools together; not from before since. A list that takes longer than the caller waits
+// goes on, for whoever asks next: all pools wait for the same one.
 func (r *zoneReader) readAll(ctx context.Context, cloud gce.Cloud, at place, since time.Time) ([]gce.Instance, error) {
-	r.mu.Lock()
-	kept, found := r.kept[at]
-	r.mu.Unlock()
-	if found && !kept.at.Before(since) {
+	waiting, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	for range 2 { // the first flight may be from before
+		if kept, found := r.recallAll(at, since); found {
+			return kept.instances, nil
+		}
+		flight := r.flights.DoChan(fmt.Sprintf("%v of all zones", at), func() (any, error) { return nil, r.fetchAll(ctx, cloud, at) })
+		select {
+		case <-waiting.Done():
+			return nil, gce.Unanswered("list all zones", waiting.Err())
+		case result := <-flight:
+			if result.Err != nil {
+				return nil, result.Err
+			}
+		}
+	}
+	if kept, found := r.recallAll(at, since); found {
 		return kept.instances, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	return nil, gce.Unanswered("list all zones", context.DeadlineExceeded)
+}
+
+func (r *zoneReader) recallAll(at place, since time.Time) (listing, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept, found := r.kept[at]
+	return kept, found && !kept.at.Before(since)
+}
+
+func (r *zoneReader) fetchAll(ctx context.Context, cloud gce.Cloud, at place) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readAllTimeout)
 	defer cancel()
 	all := listing{at: r.now()}
 	var err error
 	if all.instances, err = cloud.AllInstances(ctx, map[string]string{labelCluster: r.cluster}); err != nil {
-		return nil, err
+		return err
 	}
 	r.keep(at, all)
-	return all.instances, nil
+	return nil
 }
 
 // fetch lists operations before instances: the VM of an insert that is done by then is in the list, or gone for good.

@@ -2,6 +2,7 @@ package spotinstancevm
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,4 +71,52 @@ func TestAnAnswerThatIsDoneHasTheZoneReadAnew(t *testing.T) {
 	zones.sent(at, "pool", gce.Operation{Name: "first", Done: true})
 	read()
 	require.Equal(t, 2, cloud.lists)
+}
+
+// slowCloud lists all zones when it is told to.
+type slowCloud struct {
+	gce.Cloud
+	lists  atomic.Int32
+	answer chan struct{}
+}
+
+func (c *slowCloud) AllInstances(ctx context.Context, _ map[string]string) ([]gce.Instance, error) {
+	c.lists.Add(1)
+	select {
+	case <-c.answer:
+		return []gce.Instance{{Name: "vm"}}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A list of a thousand VMs in all zones may take longer than any call waits: it is not begun anew by each pool, and is not lost.
+func TestAListOfAllZonesOutlivesWhoAskedForIt(t *testing.T) {
+	cloud := &slowCloud{answer: make(chan struct{})}
+	zones := newZoneReader(func() time.Time { return noon }, "cluster")
+	at := place{project: "p"}
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 {
+		_, err := zones.readAll(impatient, cloud, at, noon)
+		require.ErrorContains(t, err, "list all zones")
+	}
+	close(cloud.answer)
+	found, err := zones.readAll(t.Context(), cloud, at, noon)
+	require.NoError(t, err)
+	require.Equal(t, []gce.Instance{{Name: "vm"}}, found)
+	require.Equal(t, int32(1), cloud.lists.Load())
+}
+
+func TestAListOfAllZonesFromBeforeIsNotEnough(t *testing.T) {
+	now := noon
+	cloud := &slowCloud{answer: make(chan struct{})}
+	close(cloud.answer)
+	zones := newZoneReader(func() time.Time { return now }, "cluster")
+	for lists, since := range []time.Time{noon, noon.Add(-time.Minute), noon.Add(time.Minute)} {
+		now = later(now, since)
+		_, err := zones.readAll(t.Context(), cloud, place{project: "p"}, since)
+		require.NoError(t, err)
+		require.Equal(t, []int32{1, 1, 2}[lists], cloud.lists.Load())
+	}
 }
