@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -146,20 +147,24 @@ func (t *trial) vms() []gcefake.VM {
 	return own
 }
 
-// remove deletes all objects of a kind, as kubectl delete does.
+// remove deletes all objects of a kind, as kubectl delete does. To delete a thousand takes the API server longer than it gives a
+// request, so it is asked again.
 func (t *trial) remove(ctx context.Context, resource schema.GroupVersionResource) error {
 	background := metav1.DeletePropagationBackground
-	err := t.bench.lab.Dynamic().Resource(resource).Namespace(t.namespace).
-		DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{})
-	if err != nil {
-		return fmt.Errorf("delete %s: %w", resource.Resource, err)
+	var err error
+	for ctx.Err() == nil {
+		err = t.bench.lab.Dynamic().Resource(resource).Namespace(t.namespace).
+			DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{})
+		if err == nil {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("delete %s: %w", resource.Resource, cmp.Or(err, ctx.Err()))
 }
 
 // end deletes job and pool and returns once nothing is left of them.
 func (t *trial) end(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	if err := t.remove(ctx, jobs); err != nil {
 		return err
