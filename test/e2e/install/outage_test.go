@@ -3,7 +3,9 @@ package install
 import (
 	"flag"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +38,11 @@ func TestReplacementAfterAnOutage(t *testing.T) {
 	time.Sleep(*away - time.Since(gone)) // which is what the test is about
 	require.NoError(t, lab.Hooks().Restart(t.Context()))
 	back := time.Now()
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.tellCallsSince(back)
+		}
+	})
 	s.eventually("a replacement is asked for", func() error {
 		if now := vmsOf(s.namespace); !slices.ContainsFunc(now, func(vm string) bool { return !slices.Contains(before, vm) }) {
 			return fmt.Errorf("VMs: %v", now)
@@ -45,4 +52,18 @@ func TestReplacementAfterAnOutage(t *testing.T) {
 	t.Logf("hooks away for %s, insert %s after their return", back.Sub(gone).Round(time.Second), time.Since(back).Round(100*time.Millisecond))
 	assert.Less(t, time.Since(back), asksWithin)
 	s.end()
+}
+
+// tellCallsSince prints what the hooks logged of the story's objects since a moment.
+func (s *story) tellCallsSince(moment time.Time) {
+	log, err := os.ReadFile(lab.Hooks().LogPath())
+	if err != nil {
+		s.Log(err)
+		return
+	}
+	for line := range strings.Lines(string(log)) {
+		if strings.Contains(line, s.namespace) && line > `{"time":"`+moment.UTC().Format(time.RFC3339) {
+			s.Log(strings.TrimSpace(line))
+		}
+	}
 }
