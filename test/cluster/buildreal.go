@@ -23,21 +23,29 @@ const setupMissing = 3
 
 // BuildRealNodes makes what Build makes and what real nodes need besides, all cached: the disk that VMs share (test/realnode/setup),
 // containerd, kubelet, kubeadm, and the programs for container images. The first time it takes half an hour on two cores. If this
-// machine cannot run real nodes, the error is ErrNoRealNodes.
+// machine cannot run real nodes, the error is ErrNoRealNodes. The environment may name substitutes: see realnode.Substitutes.
 func BuildRealNodes(ctx context.Context, log io.Writer) (Binaries, error) {
 	root, err := repoRoot()
 	if err != nil {
 		return Binaries{}, err
 	}
-	disk, err := realDisk(ctx, root, log)
+	files, err := realnode.Substitutes(os.Getenv)
 	if err != nil {
+		return Binaries{}, err
+	}
+	disk, err := realDisk(ctx, root, files.DebianPackages(), log)
+	if err != nil {
+		return Binaries{}, err
+	}
+	files.Root, files.Python = filepath.Join(disk, "root"), filepath.Join(disk, "python.tar")
+	if err := files.Check(ctx); err != nil {
 		return Binaries{}, err
 	}
 	binaries, err := Build(ctx, log)
 	if err != nil {
 		return Binaries{}, err
 	}
-	binaries.RealNodes = realnode.Files{Root: filepath.Join(disk, "root"), Python: filepath.Join(disk, "python.tar")}
+	binaries.RealNodes = files
 	kubernetes := builder{root: root, module: filepath.Join(root, "test", "controlplane"), log: log}
 	if kubernetes.cache, err = kubernetes.cacheDir(); err != nil {
 		return Binaries{}, err
@@ -52,10 +60,10 @@ func BuildRealNodes(ctx context.Context, log io.Writer) (Binaries, error) {
 	return binaries, kubernetes.realNodes(ctx, &binaries.RealNodes)
 }
 
-// realDisk runs setup with a folder in the cache that belongs to this version of setup.
-func realDisk(ctx context.Context, root string, log io.Writer) (string, error) {
+// realDisk runs setup with a folder in the cache that belongs to this version of setup and to these packages.
+func realDisk(ctx context.Context, root string, packages []string, log io.Writer) (string, error) {
 	setup := filepath.Join(root, "test", "realnode", "setup")
-	dir, err := cacheOf("disk", setup)
+	dir, err := cacheOf(strings.Join(append([]string{"disk"}, packages...), "-"), setup)
 	if err != nil {
 		return "", err
 	}
@@ -64,7 +72,7 @@ func realDisk(ctx context.Context, root string, log io.Writer) (string, error) {
 		return "", err
 	}
 	defer lock.release()
-	command := exec.CommandContext(ctx, setup, dir)
+	command := exec.CommandContext(ctx, setup, append([]string{dir}, packages...)...)
 	var said tailWriter
 	command.Stdout, command.Stderr = log, io.MultiWriter(log, &said)
 	err = command.Run()

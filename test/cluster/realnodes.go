@@ -75,7 +75,7 @@ func (l launched) Exited() <-chan struct{} { return l.exited }
 func (c *Cluster) initCluster(ctx context.Context) error {
 	config := strings.NewReplacer(
 		"@VERSION@", kubernetesVersion, "@ENDPOINT@", c.endpoint(), "@LEASE@", fmt.Sprint(c.timing.leaseSeconds()),
-	).Replace(realnode.InitConfiguration())
+	).Replace(c.binaries.RealNodes.InitConfiguration())
 	path := c.file("kubeadm.yaml")
 	if err := writeSecret(path, []byte(config)); err != nil {
 		return err

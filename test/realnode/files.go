@@ -27,9 +27,6 @@ func script(name string) string {
 // architecture is that of this machine, which the VMs share.
 const architecture = runtime.GOARCH
 
-// InitConfiguration is what kubeadm init would be run with, with @VERSION@, @ENDPOINT@ and @LEASE@ (seconds) to be replaced.
-func InitConfiguration() string { return script("kubeadm.yaml") }
-
 //go:embed training/train.py
 var trainingProgram string
 

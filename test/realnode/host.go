@@ -18,6 +18,8 @@ type Files struct {
 	Python string // the layer of an image: Python and numpy
 	Bin    string // the folder of containerd, its shim, kubelet and kubeadm
 	Static string // the folder of static programs for images: pause, node-agent, agent
+	CRIO   string // the binary of CRI-O, with pinns in the same folder; empty for containerd of Bin
+	Agent  string // the binary of the real checkpoint agent; empty for agent of Static
 }
 
 // Config is what all VMs of a Host have in common.

@@ -36,7 +36,7 @@ type Node struct {
 }
 
 // folders are what the VM's init expects in its folder.
-var folders = []string{"upper", "work", "root", "containerd", "kubelet", "log", "sockets"}
+var folders = []string{"upper", "work", "root", "containerd", "containers", "kubelet", "log", "sockets"}
 
 // Boot gives a VM power. It returns when its first process runs; Console tells how its startup script fares.
 func (h *Host) Boot(vm VM) (*Node, error) {
@@ -63,17 +63,16 @@ func (h *Host) Boot(vm VM) (*Node, error) {
 // program is the VM: its init, in namespaces of its own that end with it.
 func (n *Node) program() Program {
 	_, port, _ := net.SplitHostPort(n.host.config.APIServer)
-	return Program{
-		Name: "vm-" + n.vm.Name, Path: "unshare",
-		Args: []string{
-			"--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
-			// Nothing of this process's environment is the VM's: a TMPDIR, say, that does not exist there.
-			"env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-			"LAB_ROOT=" + n.host.config.Files.Root, "LAB_BIN=" + n.host.config.Files.Bin, "LAB_CGROUP=" + n.cgroup(),
-			"LAB_ADDRESS=" + n.vm.Address, "LAB_API=" + port,
-			"bash", filepath.Join(n.dir, "init"), n.dir, n.vm.Name,
-		},
+	files := n.host.config.Files
+	args := []string{
+		"--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
+		// Nothing of this process's environment is the VM's: a TMPDIR, say, that does not exist there.
+		"env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+		"LAB_ROOT=" + files.Root, "LAB_BIN=" + files.Bin, "LAB_CGROUP=" + n.cgroup(), "LAB_ADDRESS=" + n.vm.Address, "LAB_API=" + port,
 	}
+	args = append(args, files.runtime().environment(files)...)
+	args = append(args, "bash", filepath.Join(n.dir, "init"), n.dir, n.vm.Name)
+	return Program{Name: "vm-" + n.vm.Name, Path: "unshare", Args: args}
 }
 
 func (n *Node) cgroup() string { return n.host.cgroup + "/" + n.vm.ID }
@@ -81,16 +80,17 @@ func (n *Node) cgroup() string { return n.host.cgroup + "/" + n.vm.ID }
 // writeDisk writes what is different from VM to VM, and what makes the shared disk the disk of one.
 func (n *Node) writeDisk() error {
 	files := map[string]string{
-		"upper/etc/hosts":                                  "127.0.0.1 localhost " + n.vm.Name + "\n127.0.0.2 " + DockerHub + "\n",
-		"upper/etc/ssl/certs/lab.pem":                      string(n.host.config.Authority),
-		"upper/etc/hostname":                               n.vm.Name + "\n",
-		"upper/etc/default/kubelet":                        "KUBELET_EXTRA_ARGS='--cgroup-root=/" + n.cgroup() + " --node-ip=" + n.vm.Address + "'\n",
-		"upper/etc/containerd/config.toml":                 script("containerd.toml"),
-		"upper/etc/containerd/certs.d/_default/hosts.toml": script("hosts.toml"),
-		"upper/etc/cni/net.d/10-lab.conflist":              script("cni.conflist"),
-		"upper/usr/local/bin/systemctl":                    script("systemctl"),
-		"upper/usr/local/bin/kubeadm":                      script("kubeadm"),
-		"init":                                             script("init"),
+		"upper/etc/hosts":                     "127.0.0.1 localhost " + n.vm.Name + "\n127.0.0.2 " + DockerHub + "\n",
+		"upper/etc/ssl/certs/lab.pem":         string(n.host.config.Authority),
+		"upper/etc/hostname":                  n.vm.Name + "\n",
+		"upper/etc/default/kubelet":           "KUBELET_EXTRA_ARGS='--cgroup-root=/" + n.cgroup() + " --node-ip=" + n.vm.Address + "'\n",
+		"upper/etc/cni/net.d/10-lab.conflist": script("cni.conflist"),
+		"upper/usr/local/bin/systemctl":       script("systemctl"),
+		"upper/usr/local/bin/kubeadm":         script("kubeadm"),
+		"init":                                script("init"),
+	}
+	for path, name := range n.host.config.Files.runtime().files {
+		files["upper/"+path] = script(name)
 	}
 	for name, content := range files {
 		path := filepath.Join(n.dir, name)

@@ -1,0 +1,89 @@
+package realnode
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What a VM has depends on what runs its containers, and on whether the real checkpoint agent does, who calls buildah there.
+func TestAVMHasTheFilesOfItsRuntime(t *testing.T) {
+	containerd := []string{"etc/containerd/config.toml", "etc/containerd/certs.d/_default/hosts.toml"}
+	crio := []string{"etc/crio/crio.conf", "usr/local/sbin/runc"}
+	tools := []string{"etc/containers/registries.conf", "etc/containers/policy.json"}
+	both := []string{"usr/local/bin/container-runtime", "etc/cni/net.d/10-lab.conflist"}
+	cases := map[string]struct {
+		files    Files
+		has, not []string
+		env      []string
+		kubelet  string
+		packages []string
+	}{
+		"containerd": {
+			has: append(containerd, both...), not: append(crio, tools...), env: []string{"LAB_SOCKET=/run/containerd/containerd.sock"},
+			kubelet: `"unix:///run/containerd/containerd.sock"`,
+		},
+		"CRI-O": {
+			files: Files{CRIO: "/src/cri-o/bin/crio"},
+			has:   append(append(crio, tools...), both...), not: containerd,
+			env:     []string{"LAB_SOCKET=/run/crio/crio.sock", "LAB_CRIO=/opt/crio/crio", "LAB_CRIO_FOLDER=/src/cri-o/bin"},
+			kubelet: `"unix:///run/crio/crio.sock"`, packages: []string{"conmon", "libgpgme11t64"},
+		},
+		"containerd and the real agent": {
+			files: Files{Agent: "/src/manager"},
+			has:   append(append(containerd, tools...), both...), not: crio, env: []string{"LAB_SOCKET=/run/containerd/containerd.sock"},
+			kubelet: `"unix:///run/containerd/containerd.sock"`, packages: []string{"buildah", "netavark"},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			n := &Node{host: &Host{config: Config{Files: c.files}}, dir: t.TempDir()}
+			require.NoError(t, n.writeDisk())
+			for _, path := range c.has {
+				assert.FileExists(t, filepath.Join(n.dir, "upper", path))
+			}
+			for _, path := range c.not {
+				assert.NoFileExists(t, filepath.Join(n.dir, "upper", path))
+			}
+			assert.Subset(t, n.program().Args, c.env)
+			assert.Contains(t, c.files.InitConfiguration(), "containerRuntimeEndpoint: "+c.kubelet)
+			assert.Equal(t, c.packages, c.files.DebianPackages())
+		})
+	}
+}
+
+func TestSubstitutesAreProgramsThatExist(t *testing.T) {
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"crio": 0o755, "pinns": 0o755, "manager": 0o755, "text": 0o644, "alone/crio": 0o755} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, nil, mode))
+	}
+	t.Chdir(dir)
+	cases := map[string]struct {
+		env  map[string]string
+		want Files
+		says string
+	}{
+		"none":         {},
+		"both":         {env: map[string]string{"CRIO": "crio", "CHECKPOINT_AGENT": "manager"}, want: Files{CRIO: filepath.Join(dir, "crio"), Agent: filepath.Join(dir, "manager")}},
+		"no such file": {env: map[string]string{"CRIO": "nowhere"}, says: "CRIO=nowhere: stat"},
+		"no program":   {env: map[string]string{"CHECKPOINT_AGENT": "text"}, says: "CHECKPOINT_AGENT=text: this is no executable file"},
+		"a folder":     {env: map[string]string{"CHECKPOINT_AGENT": "."}, says: "CHECKPOINT_AGENT=.: this is no executable file"},
+		"CRI-O alone":  {env: map[string]string{"CRIO": "alone/crio"}, says: "CRI-O needs its pinns in the same folder"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			files, err := Substitutes(func(variable string) string { return c.env[variable] })
+			assert.Equal(t, c.want, files)
+			if c.says == "" {
+				assert.NoError(t, err)
+				return
+			}
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
+}
