@@ -19,7 +19,7 @@ func (c *Cluster) InstallCheckpointBackups(ctx context.Context) error {
 		return err
 	}
 	if c.real != nil {
-		if err := c.Apply(ctx, "", checkpointAgent); err != nil {
+		if err := c.Apply(ctx, "", c.binaries.RealNodes.AgentManifest()); err != nil {
 			return err
 		}
 	}

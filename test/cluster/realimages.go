@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	_ "embed"
 	"strings"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/realnode"
@@ -9,23 +8,21 @@ import (
 
 // Images of the lab's own that real nodes run.
 const (
-	imageCheckpointAgent = "docker.io/lab/checkpoint-agent:v1"
-	imageOperator        = "docker.io/lehuannhatrang/spot-instance-training-operator:latest"
+	imageOperator = "docker.io/lehuannhatrang/spot-instance-training-operator:latest"
 	// ImageTraining is the training program; stories name it, too.
 	ImageTraining = "docker.io/acme/resnet:v1"
 )
-
-//go:embed testdata/checkpoint-agent.yaml
-var checkpointAgent string
 
 // pushImages fills the registry.
 func (c *Cluster) pushImages() error {
 	files := c.binaries.RealNodes
 	registry := strings.TrimPrefix(c.real.registry.url(), "http://")
-	images := []realnode.Image{files.Training(ImageTraining)}
-	for image, program := range map[string]string{
-		realnode.PausePod: "pause", imageCheckpointAgent: "agent", imageOperator: "node-agent",
-	} {
+	agent, err := files.AgentImage()
+	if err != nil {
+		return err
+	}
+	images := []realnode.Image{files.Training(ImageTraining), agent}
+	for image, program := range map[string]string{realnode.PausePod: "pause", imageOperator: "node-agent"} {
 		made, err := files.Program(image, program)
 		if err != nil {
 			return err

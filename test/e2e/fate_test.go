@@ -92,14 +92,22 @@ func (s *scene) doBoots(o *story.Options) error {
 }
 
 func (s *scene) doAgent(o *story.Options) error {
+	behaviour, err := behaviourOf(o)
+	if err != nil {
+		return err
+	}
+	return lab.Behave(s.Context(), s.namespace, behaviour)
+}
+
+func behaviourOf(o *story.Options) (cluster.AgentBehaviour, error) {
 	mode, known := map[string]cluster.AgentMode{
 		"works": cluster.AgentWorks, "hangs": cluster.AgentHangs, "fails": cluster.AgentFails, "forgets": cluster.AgentForgets,
 		"breaks-images": cluster.AgentBreaksImages, "absent": cluster.AgentAbsent,
 	}[o.TheName()]
 	if !known {
-		return fmt.Errorf("agent %v: nobody behaves like that", o.Args)
+		return cluster.AgentBehaviour{}, fmt.Errorf("agent %v: nobody behaves like that", o.Args)
 	}
-	return lab.Behave(s.Context(), s.namespace, cluster.AgentBehaviour{Mode: mode, Duration: o.Duration("duration", 0).Duration})
+	return cluster.AgentBehaviour{Mode: mode, Duration: o.Duration("duration", 0).Duration}, nil
 }
 
 // doBreakImage breaks the image of the job's best checkpoint.

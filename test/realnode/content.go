@@ -17,8 +17,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// checkpointAnnotation is what containerd knows an image of a checkpoint by.
-const checkpointAnnotation = "org.criu.checkpoint.container.name"
+// What containerd and CRI-O know an image of a checkpoint by. The real agent sets the latter alone.
+const (
+	containerdAnnotation = "org.criu.checkpoint.container.name"
+	crioAnnotation       = "io.kubernetes.cri-o.annotations.checkpoint.name"
+)
 
 // Trained is how much training is in an image of the registry at address: zero in one that is no checkpoint, and in a checkpoint of a
 // container whose program had not begun. It reads the file that the training program writes into the container's own layer, which is part
@@ -36,7 +39,7 @@ func Trained(address, image string) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the manifest of %s: %w", image, err)
 	}
-	if manifest.Annotations[checkpointAnnotation] == "" {
+	if manifest.Annotations[containerdAnnotation] == "" && manifest.Annotations[crioAnnotation] == "" {
 		return 0, nil
 	}
 	layers, err := content.Layers()

@@ -64,8 +64,8 @@ func TestTrainingInACheckpointIsReadFromTheContainersOwnLayer(t *testing.T) {
 	_, err = w.Write(changes)
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	for name, changes := range map[string][]byte{"cri-o": changes, "containerd": packed.Bytes()} {
-		pushCheckpoint(t, address, "docker.io/acme/checkpoints:"+name, changes)
+	for name, changes := range map[string][]byte{crioAnnotation: changes, containerdAnnotation: packed.Bytes()} {
+		pushCheckpoint(t, address, "docker.io/acme/checkpoints:"+name, name, changes)
 		trained, err := Trained(address, "docker.io/acme/checkpoints:"+name)
 		require.NoError(t, err)
 		assert.Equal(t, 12400*time.Millisecond, trained, name)
@@ -78,19 +78,19 @@ func TestACheckpointOfAProgramThatHasNotBegunHoldsNoTraining(t *testing.T) {
 	for tag, files := range map[string]map[string][]byte{"no-file": {"tmp/other": []byte("1")}, "empty-file": {"tmp/progress": nil}} {
 		changes, err := tarOf(files)
 		require.NoError(t, err)
-		pushCheckpoint(t, address, "docker.io/acme/checkpoints:"+tag, changes)
+		pushCheckpoint(t, address, "docker.io/acme/checkpoints:"+tag, containerdAnnotation, changes)
 		trained, err := Trained(address, "docker.io/acme/checkpoints:"+tag)
 		require.NoError(t, err, tag)
 		assert.Zero(t, trained, tag)
 	}
 }
 
-func pushCheckpoint(t *testing.T, address, name string, changes []byte) {
+func pushCheckpoint(t *testing.T, address, name, annotation string, changes []byte) {
 	t.Helper()
 	archive := archiveOf(t, map[string][]byte{"config.dump": []byte("{}"), "rootfs-diff.tar": changes})
 	image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer(archive, types.OCIUncompressedLayer))
 	require.NoError(t, err)
-	annotated, ok := mutate.Annotations(image, map[string]string{checkpointAnnotation: "trainer"}).(v1.Image)
+	annotated, ok := mutate.Annotations(image, map[string]string{annotation: "trainer"}).(v1.Image)
 	require.True(t, ok)
 	require.NoError(t, push(address, name, annotated))
 }
