@@ -58,6 +58,7 @@ func (c *Cluster) apiServerCommand() command {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.file("sa.key"), "--service-account-signing-key-file=" + c.file("sa.key"),
 		"--service-cluster-ip-range=10.0.0.0/24",
+		"--allow-privileged=true", // as kubeadm has it: the real checkpoint agent is a privileged pod
 		"--authorization-mode=Node,RBAC", "--token-auth-file=" + c.file("tokens.csv"),
 		"--enable-bootstrap-token-auth=true",
 		"--default-not-ready-toleration-seconds=" + evict, "--default-unreachable-toleration-seconds=" + evict,
