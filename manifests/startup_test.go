@@ -85,7 +85,7 @@ func TestPageNamesTheVersionsOfTheScript(t *testing.T) {
 	}
 }
 
-// Real nodes (test/realnode) run the script with programs that are built from these modules.
+// Real nodes (test/realnode) run programs that are built from these modules, in the versions of the script.
 func TestScriptInstallsWhatRealNodesRun(t *testing.T) {
 	for module, name := range map[string]string{
 		"../test/controlplane/go.mod k8s.io/kubernetes v":                          "KUBERNETES",
