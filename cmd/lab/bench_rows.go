@@ -102,10 +102,16 @@ func latencyRows() []row {
 		{"silence1000", "1,000 jobs of one replica, no heartbeat of any Node for 90 s: VMs bought meanwhile / trainings interrupted / all train again", "–", "–", []metric{
 			{name: "bought", show: count, than: never}, {name: "interrupted", show: count, than: never}, {name: "all train", show: spread, than: never},
 		}},
-		{"silence1000", "… before it, in each of three minutes at rest: hook calls / CPU seconds of the hooks / of Metacontroller (none: the driver) / writes", "–", "–", []metric{
-			{name: "calls", show: spread, than: never}, {name: "hooks", show: spread, than: never},
-			{name: "metacontroller", show: spread, than: never}, {name: "writes", show: spread, than: never},
-		}},
+		{
+			"silence1000", "… before it, in each of three minutes at rest: hook calls / CPU seconds of the hooks / of Metacontroller (none: the driver) / writes",
+			"–", "–",
+			[]metric{
+				{name: "calls", show: spread, than: never},
+				{name: "hooks", show: spread, than: never},
+				{name: "metacontroller", show: spread, than: never},
+				{name: "writes", show: spread, than: never},
+			},
+		},
 		{"silence1000", "… and one notice at a time: CheckpointBackup object", "–", "–", []metric{{name: "object", show: spread, than: never}}},
 		{"burst100", "… lists of instances in a minute: before / after the burst / after one notice in each of the 10 pools", "–", "–", []metric{
 			{name: "lists before", show: count, than: never},

@@ -121,13 +121,13 @@ func sent(t *testing.T, server *httptest.Server, announced int, part string) int
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	require.NoError(t, err)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: hooks\r\nContent-Length: %d\r\n\r\n%s", announced, part)
 	require.NoError(t, err)
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute))) // of a server that waits for ever
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	return answer.StatusCode
 }
 

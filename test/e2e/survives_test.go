@@ -58,7 +58,7 @@ func mounting(path string, dir corev1.EmptyDirVolumeSource) func(*corev1.PodSpec
 	}
 }
 
-// What a container holds when it is checkpointed decides whether it goes on on another VM: README, "Limits", and the condition
+// What a container holds when it is checkpointed decides whether it survives on another VM: README, "Limits", and the condition
 // CheckpointsMayNotRestore rest on this.
 func TestWhatACheckpointTakesAlong(t *testing.T) {
 	if !*realNodes {
