@@ -9,7 +9,7 @@ partition resnet/1 for=9m
 partition resnet/2 for=9m
 advance 60s
 stays 4m pool pool condition=Ready:NodesSilent vms=3
-wait pool pool condition=Ready:NodesSilent vms=4
+wait pool pool vms=4
 advance 10m
 wait job resnet trains=3
 wait pool pool ready=3 vms=3
