@@ -15,14 +15,8 @@ import (
 // stepPatience is how long one step of a story may take before it is given up. It is generous, because the machine is busy.
 const stepPatience = 4 * time.Minute
 
-// glance is how often a check is made. Checks look at the recorder's cache, so they are cheap; but on real nodes, where all takes seconds,
-// twenty of them a second for each story kept a third of a core busy.
-func glance() time.Duration {
-	if *realNodes {
-		return 250 * time.Millisecond
-	}
-	return 50 * time.Millisecond
-}
+// glance is how often a check is made. Checks look at the recorder's cache, so they are cheap.
+const glance = 50 * time.Millisecond
 
 // Place is as story.Scene says, which scene is.
 func (s *scene) Place() story.Place {
@@ -104,7 +98,7 @@ func (s *scene) Content(image string) (progress time.Duration, broken, found boo
 
 // Await is as story.Scene says.
 func (s *scene) Await(check func() error) error {
-	ticker := time.NewTicker(glance())
+	ticker := time.NewTicker(glance)
 	defer ticker.Stop()
 	for end := time.Now().Add(stepPatience); ; <-ticker.C {
 		err := check()
@@ -116,7 +110,7 @@ func (s *scene) Await(check func() error) error {
 
 // Throughout is as story.Scene says.
 func (s *scene) Throughout(d time.Duration, check func() error) error {
-	ticker := time.NewTicker(glance())
+	ticker := time.NewTicker(glance)
 	defer ticker.Stop()
 	for end := time.Now().Add(d); time.Now().Before(end); <-ticker.C {
 		if err := check(); err != nil {
