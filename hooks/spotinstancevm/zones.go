@@ -17,8 +17,8 @@ const (
 	readTimeout    = 3 * time.Second  // of one list, and how long a call waits for it
 	readAllTimeout = 30 * time.Second // of a list of all zones
 	keepListing    = 2 * time.Second
-	keepQuiet      = 45 * time.Second                // for a pool at rest, which Metacontroller's resync asks about every 20 s
-	keepBegun      = 2 * (readTimeout + keepListing) // longer than a list that lacks an operation can be in use
+	keepQuiet      = 45 * time.Second              // for a pool at rest, which Metacontroller's resync asks about every 20 s
+	keepBegun      = 2 * (readTimeout + keepQuiet) // longer than a list that lacks an operation can be in use
 )
 
 // place is one zone of one project as seen with one set of credentials.
@@ -48,7 +48,8 @@ type begun struct {
 	at time.Time // of the answer
 }
 
-// zoneReader reads zones once for all pools that ask within two seconds (pools at rest: 45), and adds the operations that were begun since. A pool
+// zoneReader reads zones once for all pools that ask within two seconds (of a pool at rest: 45), and
+// adds the operations that were begun since. A pool
 // whose mutation GCE has not said to be under way reads the zone anew; it does not concern the others.
 type zoneReader struct {
 	now     func() time.Time
@@ -66,7 +67,7 @@ type zoneReader struct {
 type reader struct {
 	pool     types.UID
 	news     time.Time     // of whole seconds: a list must be later. Zero: all that status says is from lists of this process.
-	patience time.Duration // a list may be so old, and 2 s always
+	patience time.Duration // how old a list may be; keepListing if that is longer
 }
 
 func newZoneReader(now func() time.Time, cluster string) *zoneReader {

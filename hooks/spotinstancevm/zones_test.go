@@ -57,6 +57,29 @@ func TestWhatWasBegunIsAddedToAList(t *testing.T) {
 	require.Equal(t, 2, cloud.lists)
 }
 
+// A pool at rest takes an older list than others do, and must not miss what was begun since, however much was begun after that.
+func TestWhatWasBegunIsAddedToTheListOfAPoolAtRest(t *testing.T) {
+	now := noon
+	cloud := &listedCloud{}
+	zones := newZoneReader(func() time.Time { return now }, "cluster")
+	at := place{project: "p", zone: a}
+	read := func() listing {
+		found, err := zones.read(t.Context(), cloud, at, reader{pool: "pool", patience: keepQuiet}, time.Time{})
+		require.NoError(t, err)
+		return found
+	}
+	read()
+	first, second := gce.Operation{Name: "first"}, gce.Operation{Name: "second"}
+	zones.sent(at, "other", first)
+	now = now.Add(keepQuiet - time.Second)
+	zones.sent(at, "another", second)
+	require.Equal(t, []gce.Operation{second, first}, read().operations)
+	require.Equal(t, 1, cloud.lists)
+	now = now.Add(time.Second)
+	read()
+	require.Equal(t, 2, cloud.lists, "the list is too old now")
+}
+
 // A request that is sent again is answered with the operation of the first, which may be done: a list must show what became of it.
 func TestAnAnswerThatIsDoneHasTheZoneReadAnew(t *testing.T) {
 	cloud := &listedCloud{}
