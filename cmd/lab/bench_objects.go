@@ -61,7 +61,8 @@ func (t *trial) newJob(s setup) (*v1alpha1.SpotInstanceJob, error) {
 	template, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{
 		"restartPolicy": "Never",
 		"containers": []any{map[string]any{
-			"name": "trainer", "image": benchImage, "env": []any{map[string]any{"name": "MEGABYTES", "value": fmt.Sprint(s.megabytes)}}, "resources": map[string]any{"limits": map[string]any{"nvidia.com/gpu": 1}},
+			"name": "trainer", "image": benchImage, "resources": map[string]any{"limits": map[string]any{"nvidia.com/gpu": 1}},
+			"env": []any{map[string]any{"name": "MEGABYTES", "value": fmt.Sprint(s.megabytes)}},
 		}},
 	}}}})
 	if err != nil {

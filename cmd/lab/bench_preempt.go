@@ -37,26 +37,31 @@ func onePreempted(ctx context.Context, t *trial) error {
 	return t.loseOne(ctx, "other", "0")
 }
 
-// onePreemptedWithNotice gives the VM of one of two replicas its notice, once it is known how long a checkpoint takes.
 func onePreemptedWithNotice(ctx context.Context, t *trial) error {
-	if err := t.train(ctx, setup{replicas: 2, interval: time.Minute}); err != nil {
-		return err
-	}
-	if err := t.await(ctx, "a scheduled checkpoint completes", func() bool { return len(t.completed()) > 0 && !t.inFlight() }); err != nil {
-		return err
-	}
-	lost, err := t.strike(ctx, t.bench.lab.GCE().Preempt, "1")
-	if err != nil {
-		return err
-	}
-	again, err := t.trainsAgain(ctx, lost[0])
-	if err != nil {
-		return err
-	}
-	if err := t.noteRescue("noticed", lost[0], again, true); err != nil {
+	if _, _, err := t.noticeOne(ctx, "noticed", setup{replicas: 2, interval: time.Minute}); err != nil {
 		return err
 	}
 	return t.recovered(ctx, 2)
+}
+
+// noticeOne gives the VM of one replica its notice, once it is known how long a checkpoint takes, and measures until the replica trains
+// again.
+func (t *trial) noticeOne(ctx context.Context, row string, s setup) (benchLoss, attempt, error) {
+	if err := t.train(ctx, s); err != nil {
+		return benchLoss{}, attempt{}, err
+	}
+	if err := t.await(ctx, "a scheduled checkpoint completes", func() bool { return len(t.completed()) > 0 && !t.inFlight() }); err != nil {
+		return benchLoss{}, attempt{}, err
+	}
+	lost, err := t.strike(ctx, t.bench.lab.GCE().Preempt, "1")
+	if err != nil {
+		return benchLoss{}, attempt{}, err
+	}
+	again, err := t.trainsAgain(ctx, lost[0])
+	if err != nil {
+		return benchLoss{}, attempt{}, err
+	}
+	return lost[0], again, t.noteRescue(row, lost[0], again, true)
 }
 
 // bootAndCheckpoint is a notice where the VM boots for 120 s and a checkpoint takes 180 s, which does not fit into it.

@@ -15,10 +15,13 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/realnode"
 )
 
+// realSizes are in megabytes.
+var realSizes = []int{64, 512}
+
 // realStages are what is measured on real nodes: checkpoints of containers that hold so many megabytes of memory.
 func realStages() [][]lane {
 	var scenarios []scenario
-	for _, megabytes := range []int{64, 512} {
+	for _, megabytes := range realSizes {
 		name := fmt.Sprintf("real%d", megabytes)
 		scenarios = append(scenarios, scenario{name, 3, 5 * time.Minute, realCheckpoint(name, megabytes)})
 	}
@@ -27,7 +30,7 @@ func realStages() [][]lane {
 
 func realRows() []row {
 	var all []row
-	for _, megabytes := range []int{64, 512} {
+	for _, megabytes := range realSizes {
 		key := fmt.Sprintf("real%d", megabytes)
 		for _, m := range []struct{ metric, what string }{
 			{"freeze", "the kubelet's checkpoint call"},
@@ -53,27 +56,14 @@ func realRows() []row {
 func realCheckpoint(row string, megabytes int) func(context.Context, *trial) error {
 	return func(ctx context.Context, t *trial) error {
 		pulls := t.watchPulls(ctx)
-		if err := t.train(ctx, setup{replicas: 2, interval: time.Minute, megabytes: megabytes}); err != nil {
-			return err
-		}
-		if err := t.await(ctx, "a scheduled checkpoint completes", func() bool { return len(t.completed()) > 0 && !t.inFlight() }); err != nil {
-			return err
-		}
-		lost, err := t.strike(ctx, t.bench.lab.GCE().Preempt, "1")
+		lost, again, err := t.noticeOne(ctx, row, setup{replicas: 2, interval: time.Minute, megabytes: megabytes})
 		if err != nil {
 			return err
 		}
-		again, err := t.trainsAgain(ctx, lost[0])
-		if err != nil {
+		if err := t.noteCheckpoint(row, lost, again.image); err != nil {
 			return err
 		}
-		if err := t.noteRescue(row, lost[0], again, true); err != nil {
-			return err
-		}
-		if err := t.noteCheckpoint(row, lost[0], again.image); err != nil {
-			return err
-		}
-		return t.noteRestore(ctx, row, lost[0], pulls.of(again.image))
+		return t.noteRestore(ctx, row, lost, pulls.of(again.image))
 	}
 }
 
