@@ -58,8 +58,7 @@ func mounting(path string, dir corev1.EmptyDirVolumeSource) func(*corev1.PodSpec
 	}
 }
 
-// What a container holds when it is checkpointed decides whether it survives on another VM: README, "Limits", and the condition
-// CheckpointsMayNotRestore rest on this.
+// What a container holds when it is checkpointed decides whether it goes on elsewhere.
 func TestWhatACheckpointTakesAlong(t *testing.T) {
 	if !*realNodes {
 		t.Skip("only real containers hold anything: run make test-real REAL_TESTS=TestWhatACheckpointTakesAlong")
