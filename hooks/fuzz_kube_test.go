@@ -63,9 +63,9 @@ func (k poolKube) Node(_ context.Context, name string) (*corev1.Node, error) {
 	return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "nodes"}, name)
 }
 
-func (k poolKube) TaintNode(_ context.Context, ref corev1.ObjectReference, _ corev1.Taint, _ bool) error {
+func (k poolKube) TaintNode(_ context.Context, node *corev1.Node, _ corev1.Taint, _ bool) error {
 	k.changes++
-	k.nodeOf(ref)
+	k.nodeOf(corev1.ObjectReference{Name: node.Name, UID: node.UID})
 	return nil
 }
 

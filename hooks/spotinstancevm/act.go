@@ -42,10 +42,10 @@ func (a actor) run(ctx context.Context, operations []operation) []outcome {
 	if len(operations) == 0 {
 		return outcomes
 	}
-	pool, err := a.prove()
+	_, err := a.prove()
 	for i, op := range operations {
 		outcomes[i] = outcome{operation: op, err: err}
-		calls[i] = func() { outcomes[i] = a.do(ctx, pool, op) }
+		calls[i] = func() { outcomes[i] = a.do(ctx, op) }
 	}
 	if err == nil {
 		a.hook.together(calls)
@@ -53,31 +53,20 @@ func (a actor) run(ctx context.Context, operations []operation) []outcome {
 	return outcomes
 }
 
-// do runs one operation, if what the API server has of the pool and of the Node proves it.
-func (a actor) do(ctx context.Context, pool *v1alpha1.SpotInstanceVM, op operation) outcome {
+// do runs one operation, one on a Node only if what the API server has of it proves whose it is.
+func (a actor) do(ctx context.Context, op operation) outcome {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	done := outcome{operation: op}
-	done.err = a.proveWritten(pool, op)
-	if isOfNode := op.verb != insertVM && op.verb != deleteVM; isOfNode && done.err == nil {
-		done.err = a.proveNode(ctx, op)
-	}
-	if apierrors.IsNotFound(done.err) && op.verb == deleteNode {
-		done.err = nil // it has gone already
-		return done
-	}
-	if done.err != nil {
-		return done
-	}
 	switch op.verb {
 	case insertVM:
 		done.begun, done.err = a.insert(ctx, op)
 	case deleteVM:
 		done.begun, done.err = a.deleteVM(ctx, op)
 	case taintNode:
-		done.err = a.hook.kube.TaintNode(ctx, op.node.object(), leavingTaint(), true)
+		done.err = a.taint(ctx, op, true)
 	case untaint:
-		done.err = a.hook.kube.TaintNode(ctx, op.node.object(), leavingTaint(), false)
+		done.err = a.taint(ctx, op, false)
 	case drainNode:
 		done.held, done.err = a.drain(ctx, op)
 		done.drained = done.held == "" && done.err == nil
@@ -113,9 +102,23 @@ func (a actor) deleteVM(ctx context.Context, op operation) (gce.Operation, error
 	return begun, err
 }
 
+func (a actor) taint(ctx context.Context, op operation, wanted bool) error {
+	node, err := a.proveNode(ctx, op)
+	if err != nil {
+		return err
+	}
+	return a.hook.kube.TaintNode(ctx, node, leavingTaint(), wanted)
+}
+
 // deleteNode asks for the VM once more, past the cache and whatever its labels, before it forgets a Node: pods on it are taken
-// for dead from then on.
+// for dead from then on. One that has gone already is no error.
 func (a actor) deleteNode(ctx context.Context, op operation) error {
+	switch _, err := a.proveNode(ctx, op); {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	}
 	switch _, err := a.access.cloud.Instance(ctx, op.zone, op.vm); {
 	case err == nil:
 		return fmt.Errorf("node %s is kept: its VM is in zone %s after all", op.vm, op.zone)
@@ -133,12 +136,21 @@ func (a actor) drain(ctx context.Context, op operation) (held string, err error)
 		return "", err
 	}
 	pods = slices.DeleteFunc(pods, staysBehind)
+	if len(pods) == 0 {
+		return "", nil
+	}
+	held = pods[len(pods)-1].Namespace + "/" + pods[len(pods)-1].Name
+	evicted := slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
+		return pod.Labels[v1alpha1.LabelJobUID] != "" || pod.DeletionTimestamp != nil
+	})
+	if len(evicted) == 0 {
+		return held, nil
+	}
+	if _, err := a.proveNode(ctx, op); err != nil {
+		return held, err
+	}
 	var failed []error
-	for _, pod := range pods {
-		held = pod.Namespace + "/" + pod.Name
-		if pod.Labels[v1alpha1.LabelJobUID] != "" || pod.DeletionTimestamp != nil {
-			continue
-		}
+	for _, pod := range evicted {
 		failed = append(failed, a.hook.kube.EvictPod(ctx, corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}))
 	}
 	return held, errors.Join(failed...)

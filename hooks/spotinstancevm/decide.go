@@ -46,7 +46,6 @@ type operation struct {
 	model     string  // of insertVM
 	requestID string  // of insertVM and deleteVM
 	node      nodeRef // of the others
-	written   written // what the request's status says of the VM
 }
 
 // nodeRef is one incarnation of a Node.

@@ -88,7 +88,7 @@ func drainOf(_ observed, m machine) (operation, bool) {
 
 // order is an operation on this VM, or on its Node.
 func (m machine) order(v verb) operation {
-	op := operation{verb: v, vm: m.name, zone: m.zone, written: m.written}
+	op := operation{verb: v, vm: m.name, zone: m.zone}
 	if m.node != nil {
 		op.node = m.node.ref()
 	}

@@ -64,17 +64,35 @@ func (a account) secretRef() *corev1.SecretReference {
 	return &corev1.SecretReference{Namespace: a.secret.Namespace, Name: a.secret.Name}
 }
 
-// resolve observes and decides. If that buys a VM with a key that is not the Secret's any more, it does so once more: Secrets
-// are kept for a minute, and a key that was deleted or replaced must not buy for that long.
-func (h *Hook) resolve(ctx context.Context, r request) (observed, access, decision) {
-	o, a := h.observe(ctx, r)
+// resolve observes and decides, and does so once more by what is there now, if that would change something and
+//
+//   - the API server has another status than the request (prove.go), or
+//   - buy a VM with a key that is not the Secret's any more: Secrets are kept for a minute, and a key that was deleted or replaced must
+//     not buy for that long.
+func (h *Hook) resolve(ctx context.Context, r *request, prove prover) (observed, access, decision) {
+	o, a := h.observe(ctx, *r)
 	d := decide(o)
-	if d.buys() && h.isOutdated(ctx, r, a.account) {
-		o, a = h.observe(ctx, r)
+	if !d.changes() {
+		return o, a, d
+	}
+	behind, outdated := false, false
+	checks := []func(){func() { behind = isBehind(*r, prove) }}
+	if d.buys() {
+		checks = append(checks, func() { outdated = h.isOutdated(ctx, *r, a.account) })
+	}
+	h.together(checks)
+	if behind {
+		r.pool, _ = prove() // as isBehind has it
+		h.secrets.forget(a.account.secret)
+	}
+	if behind || outdated {
+		o, a = h.observe(ctx, *r)
 		d = decide(o)
 	}
 	return o, a, d
 }
+
+func (d decision) changes() bool { return len(d.operations) > 0 || d.finalized }
 
 func (d decision) buys() bool {
 	return slices.ContainsFunc(d.operations, func(op operation) bool { return op.verb == insertVM })

@@ -106,8 +106,8 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	parsed.answer = h.memory.answer(uid)
-	o, a, d := h.resolve(ctx, parsed)
 	prove := sync.OnceValues(func() (*v1alpha1.SpotInstanceVM, error) { return h.prove(ctx, parsed) })
+	o, a, d := h.resolve(ctx, &parsed, prove)
 	act := actor{hook: h, observed: o, access: a, specHash: specHash(parsed.pool.Spec), prove: prove}
 	outcomes := act.run(ctx, d.operations)
 	d = settle(o, d, outcomes)

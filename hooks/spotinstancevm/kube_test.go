@@ -115,12 +115,12 @@ func (k *fakeKube) Node(_ context.Context, name string) (*corev1.Node, error) {
 	return nil, notFound("nodes", name)
 }
 
-func (k *fakeKube) TaintNode(_ context.Context, ref corev1.ObjectReference, taint corev1.Taint, wanted bool) error {
+func (k *fakeKube) TaintNode(_ context.Context, read *corev1.Node, taint corev1.Taint, wanted bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	n := k.nodes[ref.Name]
-	if n == nil || n.UID != ref.UID {
-		return notFound("nodes", ref.Name)
+	n := k.nodes[read.Name]
+	if n == nil || n.UID != read.UID {
+		return notFound("nodes", read.Name)
 	}
 	n.Spec.Taints = slices.DeleteFunc(n.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&taint) })
 	if wanted {

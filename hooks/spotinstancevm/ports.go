@@ -37,9 +37,9 @@ type Keys interface {
 type Kube interface {
 	Proof
 	Keys
-	// TaintNode puts the taint on the Node of this name and UID, or takes it off; key and effect identify it. Done
+	// TaintNode puts the taint on the Node that Proof has just returned, or takes it off; key and effect identify it. Done
 	// already is no error.
-	TaintNode(ctx context.Context, node corev1.ObjectReference, taint corev1.Taint, wanted bool) error
+	TaintNode(ctx context.Context, node *corev1.Node, taint corev1.Taint, wanted bool) error
 	// DeleteNode deletes the Node of this name and UID. Absent is no error.
 	DeleteNode(ctx context.Context, node corev1.ObjectReference) error
 	// PodsOnNode lists the pods of all namespaces that are bound to the Node, past any cache.

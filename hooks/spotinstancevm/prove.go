@@ -19,11 +19,11 @@ import (
 //	the call would                        it goes on only if the API server's own object
 //	anything at all                       is the SpotInstanceVM with the request's UID, generation and spec
 //	finalize, or act while finalizing     has a deletionTimestamp
-//	do something with a VM or its Node    has the VM in status as the request has: zone, state, idle since when
 //	taint, drain or delete a Node         is a Node with the request's UID, the providerID of that VM and the pool's UID
 //
-// A call that is refused changes nothing, says so in its log line, and asks to be called again in a second, when a cache
-// that lags has caught up.
+// What happens to a VM was written into status before, by an earlier call. If the API server's status is not the request's, the call
+// decides once more, by the former: Metacontroller's cache lags where much happens, and an answer to an old status would be written
+// over the new one. A call that is refused changes nothing, says so in its log line, and asks to be called again in a second.
 
 // errUnproven is why nothing is changed on the word of a request.
 var errUnproven = errors.New("the API server does not confirm this request")
@@ -56,32 +56,23 @@ func (h *Hook) prove(ctx context.Context, r request) (*v1alpha1.SpotInstanceVM, 
 	return pool, nil
 }
 
-// proveWritten refuses to touch a VM on the word of a status that the API server does not have. Nothing has to order what
-// happens to the VMs of a pool that is being deleted.
-func (a actor) proveWritten(pool *v1alpha1.SpotInstanceVM, op operation) error {
-	var there written
-	for _, entry := range pool.Status.ProvisionedInstances {
-		if entry.Name == op.vm && entry.Zone == op.zone {
-			there = writtenOf(entry)
-		}
-	}
-	if a.observed.finalizing || there.state == op.written.state && there.idleSince.Equal(op.written.idleSince) {
-		return nil
-	}
-	return unproven("its SpotInstanceVM's status has VM %s in %s as %q, the request as %q, or idle since another time", op.vm, op.zone, there.state, op.written.state)
+// isBehind tells whether the API server confirms a request, but has another status.
+func isBehind(r request, prove prover) bool {
+	pool, err := prove()
+	return err == nil && !equality.Semantic.DeepEqual(pool.Status, r.pool.Status)
 }
 
 // proveNode refuses to touch a Node that is not the one of this pool's VM. A Node that is absent proves nothing.
-func (a actor) proveNode(ctx context.Context, op operation) error {
+func (a actor) proveNode(ctx context.Context, op operation) (*corev1.Node, error) {
 	found, err := a.hook.kube.Node(ctx, op.node.name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	proven, ours := nodeOf(a.observed.id, *found)
 	if !ours || found.UID != types.UID(op.node.uid) || proven.name != op.vm || proven.zone != op.zone {
-		return unproven("its Node %s, UID %s, is not that of VM %s in %s of this pool", found.Name, found.UID, op.vm, op.zone)
+		return nil, unproven("its Node %s, UID %s, is not that of VM %s in %s of this pool", found.Name, found.UID, op.vm, op.zone)
 	}
-	return nil
+	return found, nil
 }
 
 func (n nodeRef) object() corev1.ObjectReference {

@@ -61,13 +61,16 @@ func (c *Client) ClusterID(ctx context.Context) (string, error) {
 	return string(namespace.UID), nil
 }
 
-// TaintNode puts the taint on the Node of this name and UID, or takes it off; key and effect identify it. Done already
-// is no error; another Node of this name is a conflict.
-func (c *Client) TaintNode(ctx context.Context, node corev1.ObjectReference, taint corev1.Taint, wanted bool) error {
+// TaintNode puts the taint on this Node, as the caller has just read it, or takes it off; key and effect identify it. If the Node has
+// changed meanwhile, it is read anew. Done already is no error; another Node of this name is one.
+func (c *Client) TaintNode(ctx context.Context, node *corev1.Node, taint corev1.Taint, wanted bool) error {
+	found := node
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		found, err := c.api.CoreV1().Nodes().Get(ctx, node.Name, metav1.GetOptions{})
-		if err != nil {
-			return err
+		if found == nil {
+			var err error
+			if found, err = c.Node(ctx, node.Name); err != nil {
+				return err
+			}
 		}
 		if found.UID != node.UID {
 			return fmt.Errorf("taint Node %s: it is another one by now, UID %s", node.Name, found.UID)
@@ -76,7 +79,9 @@ func (c *Client) TaintNode(ctx context.Context, node corev1.ObjectReference, tai
 		if has == wanted {
 			return nil
 		}
-		return c.patchTaints(ctx, found, taint, wanted)
+		err := c.patchTaints(ctx, found, taint, wanted)
+		found = nil
+		return err
 	})
 	if err == nil {
 		err = ctx.Err() // which RetryOnConflict takes for having tried long enough, and says nothing
@@ -106,13 +111,14 @@ func (c *Client) Node(ctx context.Context, name string) (*corev1.Node, error) {
 	return c.api.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 }
 
-// SetNodeCondition writes one condition of the Node of this name and UID. Another Node of this name is a conflict.
-func (c *Client) SetNodeCondition(ctx context.Context, node corev1.ObjectReference, condition corev1.NodeCondition) error {
+// SetNodeCondition writes one condition of the Node of this name and UID, and returns the Node with it. Another Node of this name is a
+// conflict.
+func (c *Client) SetNodeCondition(ctx context.Context, node corev1.ObjectReference, condition corev1.NodeCondition) (*corev1.Node, error) {
 	patch, err := conditionPatch(node.UID, condition)
-	if err == nil {
-		_, err = c.api.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	if err != nil {
+		return nil, err
 	}
-	return err
+	return c.api.CoreV1().Nodes().Patch(ctx, node.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 }
 
 // SetPodCondition writes one condition of the pod of this namespace, name and UID. Absent or replaced is no error.

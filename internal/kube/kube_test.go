@@ -83,56 +83,69 @@ func TestTaintNode(t *testing.T) {
 		"the only one": {has: []corev1.Taint{leaving}, patch: `{"metadata":{"resourceVersion":"7","uid":"u1"},"spec":{"taints":[]}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, s := client(t, func(call) (int, any) { return http.StatusOK, node("", "7", c.has...) })
-			require.NoError(t, k.TaintNode(t.Context(), ref, leaving, c.wanted))
+			read := node("", "7", c.has...)
+			k, s := client(t, func(call) (int, any) { return http.StatusOK, read })
+			require.NoError(t, k.TaintNode(t.Context(), &read, leaving, c.wanted))
 			if c.patch == "" {
-				require.Len(t, s.calls, 1)
+				require.Empty(t, s.calls)
 				return
 			}
-			require.Len(t, s.calls, 2)
-			require.Equal(t, http.MethodPatch, s.calls[1].method)
-			require.JSONEq(t, c.patch, s.calls[1].body)
+			require.Len(t, s.calls, 1)
+			require.Equal(t, http.MethodPatch, s.calls[0].method)
+			require.JSONEq(t, c.patch, s.calls[0].body)
 		})
 	}
 }
 
-func TestTaintNodeTriesAgainAfterAConflict(t *testing.T) {
+func TestTaintNodeReadsTheNodeAnewAfterAConflict(t *testing.T) {
+	k, s := client(t, changedTo(node("", "8", other)))
+	read := node("", "7")
+	require.NoError(t, k.TaintNode(t.Context(), &read, leaving, true))
+	require.Len(t, s.calls, 3)
+	require.JSONEq(t, `{"metadata":{"resourceVersion":"8","uid":"u1"},"spec":{"taints":[{"key":"gpu","value":"yes","effect":"NoSchedule"},{"key":"training.dcnlab.com/leaving","effect":"NoSchedule"}]}}`, s.calls[2].body)
+}
+
+// changedTo refuses the first patch, since the Node is another one than was read.
+func changedTo(n corev1.Node) func(call) (int, any) {
 	patches := 0
-	k, s := client(t, func(c call) (int, any) {
+	return func(c call) (int, any) {
 		if c.method == http.MethodPatch {
 			if patches++; patches == 1 {
 				return failure(http.StatusConflict, metav1.StatusReasonConflict)
 			}
 		}
-		return http.StatusOK, node("", "7")
-	})
-	require.NoError(t, k.TaintNode(t.Context(), ref, leaving, true))
-	require.Len(t, s.calls, 4)
+		return http.StatusOK, n
+	}
 }
 
 // A call whose time is over has put nothing on, and must not say that it has.
 func TestTaintNodeSaysThatItsTimeIsOver(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	k, _ := client(t, func(call) (int, any) { cancel(); return http.StatusOK, node("", "7") })
-	require.ErrorIs(t, k.TaintNode(ctx, ref, leaving, true), context.Canceled)
+	k, _ := client(t, func(call) (int, any) { cancel(); return failure(http.StatusConflict, metav1.StatusReasonConflict) })
+	read := node("", "7")
+	require.ErrorIs(t, k.TaintNode(ctx, &read, leaving, true), context.Canceled)
 }
 
 func TestTaintNodeLeavesAnotherNodeOfThisName(t *testing.T) {
-	k, s := client(t, func(call) (int, any) { return http.StatusOK, node("another", "7") })
-	require.ErrorContains(t, k.TaintNode(t.Context(), ref, leaving, true), "another one")
-	require.Len(t, s.calls, 1)
+	k, s := client(t, changedTo(node("another", "8")))
+	read := node("", "7")
+	require.ErrorContains(t, k.TaintNode(t.Context(), &read, leaving, true), "another one")
+	require.Len(t, s.calls, 2)
 }
 
 func TestSetNodeCondition(t *testing.T) {
 	k, s := client(t, func(call) (int, any) { return http.StatusOK, node("", "8") })
 	condition := corev1.NodeCondition{Type: "SpotPreempted", Status: corev1.ConditionTrue, Reason: "PreemptionNotice"}
-	require.NoError(t, k.SetNodeCondition(t.Context(), ref, condition))
+	told, err := k.SetNodeCondition(t.Context(), ref, condition)
+	require.NoError(t, err)
+	require.Equal(t, "8", told.ResourceVersion, "what a taint is put on next")
 	require.Equal(t, "/api/v1/nodes/vm-0/status", s.calls[0].path)
 	require.JSONEq(t, `{"metadata":{"uid":"u1"},"status":{"conditions":[{"type":"SpotPreempted","status":"True","reason":"PreemptionNotice",
 		"lastHeartbeatTime":null,"lastTransitionTime":null}]}}`, s.calls[0].body)
 
 	k, _ = client(t, func(call) (int, any) { return failure(http.StatusConflict, metav1.StatusReasonConflict) })
-	require.True(t, apierrors.IsConflict(k.SetNodeCondition(t.Context(), ref, condition)), "another Node of this name")
+	_, err = k.SetNodeCondition(t.Context(), ref, condition)
+	require.True(t, apierrors.IsConflict(err), "another Node of this name")
 }
 
 func TestSetPodCondition(t *testing.T) {

@@ -41,8 +41,8 @@ const (
 // Kube is what the agent asks of the API server. Errors are worth another try.
 type Kube interface {
 	Node(ctx context.Context, name string) (*corev1.Node, error)
-	SetNodeCondition(ctx context.Context, node corev1.ObjectReference, condition corev1.NodeCondition) error
-	TaintNode(ctx context.Context, node corev1.ObjectReference, taint corev1.Taint, wanted bool) error
+	SetNodeCondition(ctx context.Context, node corev1.ObjectReference, condition corev1.NodeCondition) (*corev1.Node, error)
+	TaintNode(ctx context.Context, node *corev1.Node, taint corev1.Taint, wanted bool) error
 	CachedPodsOnNode(ctx context.Context, node string) ([]corev1.Pod, error)
 	SetPodCondition(ctx context.Context, pod corev1.ObjectReference, condition corev1.PodCondition) error
 }
@@ -199,10 +199,11 @@ func (a *Agent) tellNode(ctx context.Context) (*corev1.Node, error) {
 			return node, nil
 		}
 	}
-	if err := a.Kube.SetNodeCondition(ctx, refOf(node), wanted); err != nil {
+	told, err := a.Kube.SetNodeCondition(ctx, refOf(node), wanted)
+	if err != nil {
 		return node, fmt.Errorf("set %s of Node %s: %w", wanted.Type, a.Node, err)
 	}
-	return node, nil
+	return told, nil
 }
 
 func (a *Agent) nodeCondition(node *corev1.Node) corev1.NodeCondition {
@@ -232,7 +233,7 @@ func (a *Agent) taint(ctx context.Context, node *corev1.Node) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return a.Kube.TaintNode(ctx, refOf(node), taint, true)
+	return a.Kube.TaintNode(ctx, node, taint, true)
 }
 
 // tellPods tells the training pods that do not know yet.

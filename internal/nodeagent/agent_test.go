@@ -110,14 +110,16 @@ func (v *vm) Node(context.Context, string) (found *corev1.Node, err error) {
 	return found, err
 }
 
-func (v *vm) SetNodeCondition(_ context.Context, _ corev1.ObjectReference, c corev1.NodeCondition) error {
-	return v.call(func() {
+func (v *vm) SetNodeCondition(_ context.Context, _ corev1.ObjectReference, c corev1.NodeCondition) (told *corev1.Node, err error) {
+	err = v.call(func() {
 		v.say("Node %s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message)
 		v.node.Status.Conditions = []corev1.NodeCondition{c}
+		told = v.node.DeepCopy()
 	})
+	return told, err
 }
 
-func (v *vm) TaintNode(_ context.Context, _ corev1.ObjectReference, taint corev1.Taint, _ bool) error {
+func (v *vm) TaintNode(_ context.Context, _ *corev1.Node, taint corev1.Taint, _ bool) error {
 	return v.call(func() {
 		if len(v.node.Spec.Taints) == 0 {
 			v.say("taint %s", taint.Key)

@@ -96,7 +96,7 @@ func read[T Object](p *Port, k Key) (found T, err error) {
 }
 
 // TaintNode is as spotinstancevm.Kube says.
-func (p *Port) TaintNode(_ context.Context, node corev1.ObjectReference, taint corev1.Taint, wanted bool) error {
+func (p *Port) TaintNode(_ context.Context, node *corev1.Node, taint corev1.Taint, wanted bool) error {
 	return p.change(func(a *API) error {
 		return a.Update(Key{Kind: "Node", Name: node.Name}, node.UID, func(o Object) {
 			spec := &o.(*corev1.Node).Spec

@@ -85,17 +85,19 @@ func TestReadsOfThePort(t *testing.T) {
 func TestTaintNode(t *testing.T) {
 	w := newPortWorld(t)
 	taint := corev1.Taint{Key: "leaving", Effect: corev1.TaintEffectNoSchedule}
+	read, err := w.port.Node(t.Context(), "vm-0")
+	require.NoError(t, err)
 	for _, step := range []struct {
 		wanted  bool
 		effects int
 		taints  int
 	}{{true, 1, 1}, {true, 0, 1}, {false, 1, 0}, {false, 0, 0}} {
-		assert.Equal(t, step.effects, w.effects(func() error { return w.port.TaintNode(t.Context(), w.node, taint, step.wanted) }))
+		assert.Equal(t, step.effects, w.effects(func() error { return w.port.TaintNode(t.Context(), read, taint, step.wanted) }))
 		node := As[*corev1.Node](w.API.Get(Key{Kind: "Node", Name: "vm-0"}))
 		assert.Len(t, node.Spec.Taints, step.taints)
 	}
-	w.node.UID = "another"
-	assert.Error(t, w.port.TaintNode(t.Context(), w.node, taint, true))
+	read.UID = "another"
+	assert.Error(t, w.port.TaintNode(t.Context(), read, taint, true))
 }
 
 func TestDeleteNode(t *testing.T) {

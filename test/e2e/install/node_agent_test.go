@@ -51,21 +51,25 @@ func TestNodeAgentMayOnlySayThatItsOwnVMIsPreempted(t *testing.T) {
 	condition := corev1.NodeCondition{Type: v1alpha1.ConditionSpotPreempted, Status: corev1.ConditionTrue, Reason: "PreemptionNotice"}
 	told := corev1.PodCondition{Type: v1alpha1.ConditionPodPreempted, Status: corev1.ConditionTrue, Reason: "PreemptionNotice"}
 	taint := corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoSchedule}
-	require.NoError(t, calls.SetNodeCondition(t.Context(), refOf(here), condition))
-	require.NoError(t, calls.TaintNode(t.Context(), refOf(here), taint, true))
+	noticed, err := calls.SetNodeCondition(t.Context(), refOf(here), condition)
+	require.NoError(t, err)
+	require.NoError(t, calls.TaintNode(t.Context(), noticed, taint, true))
 	require.NoError(t, calls.SetPodCondition(t.Context(), refOf(training), told))
 	pods, err := calls.PodsOnNode(t.Context(), here.Name)
 	require.NoError(t, err)
 	assert.Len(t, pods, 3)
 
 	for name, forge := range map[string]func(context.Context) error{
-		"another Node's condition": func(ctx context.Context) error { return calls.SetNodeCondition(ctx, refOf(there), condition) },
-		"another Node's taint":     func(ctx context.Context) error { return calls.TaintNode(ctx, refOf(there), taint, true) },
+		"another Node's condition": func(ctx context.Context) error {
+			_, err := calls.SetNodeCondition(ctx, refOf(there), condition)
+			return err
+		},
+		"another Node's taint":     func(ctx context.Context) error { return calls.TaintNode(ctx, there, taint, true) },
 		"a taint that evicts": func(ctx context.Context) error {
-			return calls.TaintNode(ctx, refOf(here), corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoExecute}, true)
+			return calls.TaintNode(ctx, here, corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoExecute}, true)
 		},
 		"a taint of somebody else": func(ctx context.Context) error {
-			return calls.TaintNode(ctx, refOf(here), corev1.Taint{Key: "x", Effect: corev1.TaintEffectNoExecute}, true)
+			return calls.TaintNode(ctx, here, corev1.Taint{Key: "x", Effect: corev1.TaintEffectNoExecute}, true)
 		},
 		"the Node's readiness":      patchNode(agent, here.Name, `{"status":{"conditions":[{"type":"Ready","status":"False"}]}}`, "status"),
 		"the Node's capacity":       patchNode(agent, here.Name, `{"status":{"capacity":{"nvidia.com/gpu":"8"}}}`, "status"),
