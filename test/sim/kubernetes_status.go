@@ -85,14 +85,14 @@ func setWaiting(pod *corev1.Pod, reason, message string) {
 	}
 }
 
-// setRunning writes the status of a pod whose containers have started.
-func setRunning(pod *corev1.Pod, started, now metav1.Time) {
+// setRunning writes the status of a pod whose containers have started; shown is which image the runtime names of one.
+func setRunning(pod *corev1.Pod, shown func(image string) string, started, now metav1.Time) {
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.StartTime = &started
 	pod.Status.ContainerStatuses = nil
 	for _, c := range pod.Spec.Containers {
 		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{
-			Name: c.Name, Image: c.Image, Ready: true, Started: new(true),
+			Name: c.Name, Image: shown(c.Image), Ready: true, Started: new(true),
 			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}},
 		})
 	}

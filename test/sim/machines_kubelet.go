@@ -72,7 +72,7 @@ func (m *Machines) syncRunning(g *guest, p *program, pod *corev1.Pod) {
 	now := m.world.API.timestamp()
 	switch {
 	case pod.Status.Phase != corev1.PodRunning:
-		m.write(pod, "running", func(pod *corev1.Pod) { setRunning(pod, second(p.started), now) })
+		m.write(pod, "running", func(pod *corev1.Pod) { setRunning(pod, m.world.Runtimes.shown, second(p.started), now) })
 	case !isReady(pod) && !g.shutsDown:
 		m.write(pod, "ready again", func(pod *corev1.Pod) { setPodReady(pod, corev1.ConditionTrue, "", now) })
 	}

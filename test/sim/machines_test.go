@@ -96,6 +96,7 @@ func TestALifeOfTraining(t *testing.T) {
 	restored, _, _ := w.Images.Content(w.podOf(0).Spec.Containers[0].Image)
 	assert.Greater(t, restored, time.Minute, "from %s", w.podOf(0).Spec.Containers[0].Image)
 	assert.GreaterOrEqual(t, w.Machines.Progress(w.podOf(0)), restored)
+	assert.Equal(t, "docker.io/acme/resnet:v1", w.podOf(0).Status.ContainerStatuses[0].Image, "a restore is not to be known by it")
 	lost := w.Machines.Progress(old)
 	assert.Greater(t, lost, restored, "the past is known for some time")
 	w.Advance(time.Hour)

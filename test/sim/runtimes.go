@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -86,6 +87,11 @@ func (r *Runtimes) create(g *guest, pod *corev1.Pod) *refusal {
 		g.has[normal(c.Image)] = true
 	}
 	return nil
+}
+
+// shown is the image that the status of a running container names: of a restored one, that from which the checkpoint was made.
+func (r *Runtimes) shown(image string) string {
+	return cmp.Or(r.world.Images.content[normal(image)].base, image)
 }
 
 // checkpointed is what an image of a pod's container holds.
