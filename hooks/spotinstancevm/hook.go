@@ -107,6 +107,11 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	defer cancel()
 	parsed.answer = h.memory.answer(uid)
 	prove := sync.OnceValues(func() (*v1alpha1.SpotInstanceVM, error) { return h.prove(ctx, parsed) })
+	if parsed.lacksPlan() {
+		if pool, err := prove(); err == nil {
+			parsed.pool = pool
+		}
+	}
 	o, a, d := h.resolve(ctx, &parsed, prove)
 	act := actor{hook: h, observed: o, access: a, specHash: specHash(parsed.pool.Spec), prove: prove}
 	outcomes := act.run(ctx, d.operations)

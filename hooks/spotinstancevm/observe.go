@@ -164,6 +164,16 @@ func (r request) isOwn() bool {
 	})
 }
 
+// lacksPlan tells whether this server has just planned a VM that the request does not show. Its insert is sent as soon as the plan is
+// written down, and the API server knows that before Metacontroller's cache.
+func (r request) lacksPlan() bool {
+	return slices.ContainsFunc(r.answer, func(plan v1alpha1.VMInstanceStatus) bool {
+		return plan.State == v1alpha1.InstancePlanned && !slices.ContainsFunc(r.pool.Status.ProvisionedInstances, func(shown v1alpha1.VMInstanceStatus) bool {
+			return shown.Name == plan.Name && shown.Zone == plan.Zone
+		})
+	})
+}
+
 // plansOf are the plans of an answer that a request may not show yet. Made anew, they could name other zones, since others can
 // be read by now, and whoever sees the first would send it.
 func plansOf(o observed, answer []v1alpha1.VMInstanceStatus) []machine {

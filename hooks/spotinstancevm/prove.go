@@ -23,7 +23,8 @@ import (
 //
 // What happens to a VM was written into status before, by an earlier call. If the API server's status is not the request's, the call
 // decides once more, by the former: Metacontroller's cache lags where much happens, and an answer to an old status would be written
-// over the new one. A call that is refused changes nothing, says so in its log line, and asks to be called again in a second.
+// over the new one. A request that lacks a plan of this server's last answer is compared as well. A call that is refused changes nothing,
+// says so in its log line, and asks to be called again in a second.
 
 // errUnproven is why nothing is changed on the word of a request.
 var errUnproven = errors.New("the API server does not confirm this request")

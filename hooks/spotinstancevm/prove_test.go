@@ -141,6 +141,19 @@ func TestPoolIsReadOnceByACallThatChangesSomething(t *testing.T) {
 	require.Equal(t, before, w.kube.gets, "at rest")
 }
 
+// A plan is sent by the call after it, although Metacontroller's cache does not show it yet.
+func TestPlanIsSentAsSoonAsItIsWritten(t *testing.T) {
+	w := newWorld(t, fixed(1))
+	before := *w.pool.DeepCopy()
+	w.sync()
+	require.Zero(t, w.inserts())
+	w.claim(forgery{path: "/sync", pool: before, jobs: w.jobs})
+	require.Equal(t, 1, w.inserts())
+	before.Status = v1alpha1.SpotInstanceVMStatus{}
+	w.claim(forgery{path: "/sync", pool: before, jobs: w.jobs})
+	require.Equal(t, 1, w.inserts(), "the API server's status has it as Creating")
+}
+
 func TestNothingIsChangedWhileThePoolCannotBeRead(t *testing.T) {
 	w := newWorld(t, fixed(1))
 	w.sync()

@@ -55,8 +55,9 @@ type Agent struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
-	noticed time.Time // when the VM's end was announced; zero: it was not
-	reason  string    // of the conditions
+	noticed time.Time    // when the VM's end was announced; zero: it was not
+	reason  string       // of the conditions
+	node    *corev1.Node // as it was when the agent last looked and nothing was wrong
 }
 
 // reading is what the metadata server says.
@@ -186,7 +187,7 @@ func (a *Agent) speak(ctx context.Context) error {
 func (a *Agent) tellNode(ctx context.Context) (*corev1.Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	node, err := a.Kube.Node(ctx, a.Node)
+	node, err := a.lookAtNode(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read Node %s: %w", a.Node, err)
 	}
@@ -204,6 +205,20 @@ func (a *Agent) tellNode(ctx context.Context) (*corev1.Node, error) {
 		return node, fmt.Errorf("set %s of Node %s: %w", wanted.Type, a.Node, err)
 	}
 	return told, nil
+}
+
+// lookAtNode reads the Node, but for a notice that has just come: when many VMs get theirs in the same second, each call of the API
+// server counts. Should another Node have this name by now, what is written fails, and it is read when that is tried again.
+func (a *Agent) lookAtNode(ctx context.Context) (*corev1.Node, error) {
+	node, known := a.node, a.node != nil && !a.noticed.IsZero()
+	if a.node = nil; known {
+		return node, nil
+	}
+	node, err := a.Kube.Node(ctx, a.Node)
+	if err == nil && a.noticed.IsZero() {
+		a.node = node
+	}
+	return node, err
 }
 
 func (a *Agent) nodeCondition(node *corev1.Node) corev1.NodeCondition {

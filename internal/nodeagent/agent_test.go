@@ -28,6 +28,7 @@ type vm struct {
 
 	hasty bool // its metadata server does not wait for a change
 	asked int  // how often that server was asked
+	reads int  // of the Node
 
 	mu     sync.Mutex
 	broken bool // its metadata server answers 503
@@ -106,7 +107,7 @@ func (v *vm) change(do func()) {
 }
 
 func (v *vm) Node(context.Context, string) (found *corev1.Node, err error) {
-	err = v.call(func() { found = v.node.DeepCopy() })
+	err = v.call(func() { found = v.node.DeepCopy(); v.reads++ })
 	return found, err
 }
 
@@ -279,6 +280,23 @@ func TestMaintenanceThatWasAnnouncedFirst(t *testing.T) {
 		close(v.host)
 		said := v.watch(t, func() {})
 		assert.Equal(t, at("0", found...), said[max(0, len(said)-len(found)):])
+	})
+}
+
+// What the cluster is told of a notice at once takes no read of the Node.
+func TestNoticeIsWrittenOnWhatWasSeenBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVM()
+		var before, then int
+		v.watch(t, after(90*time.Second, func() {
+			v.change(func() { before = v.reads })
+			close(v.noticed)
+			synctest.Wait()
+			v.change(func() { then = v.reads })
+		}))
+		assert.Subset(t, v.said, at("90", atNotice...))
+		assert.Equal(t, before, then)
+		assert.Greater(t, v.reads, then, "it looks again later")
 	})
 }
 
