@@ -21,8 +21,8 @@ var ErrNoRealNodes = errors.New("real nodes cannot run here")
 // setupMissing is the exit status of test/realnode/setup if something is missing.
 const setupMissing = 3
 
-// BuildRealNodes makes what Build makes and what real nodes need besides, all cached: the disk that VMs share (test/realnode/setup),
-// containerd, kubelet, kubeadm, and the programs for container images. The first time it takes half an hour on two cores. If this
+// BuildRealNodes makes what Build makes and what real nodes need besides, all cached: containerd, kubelet, kubeadm, the programs for
+// container images, and the disk that VMs share (test/realnode/setup). The first time it takes half an hour on two cores. If this
 // machine cannot run real nodes, the error is ErrNoRealNodes. The environment may name substitutes: see realnode.Substitutes.
 func BuildRealNodes(ctx context.Context, log io.Writer) (Binaries, error) {
 	root, err := repoRoot()
@@ -33,12 +33,7 @@ func BuildRealNodes(ctx context.Context, log io.Writer) (Binaries, error) {
 	if err != nil {
 		return Binaries{}, err
 	}
-	disk, err := realDisk(ctx, root, files.DebianPackages(), log)
-	if err != nil {
-		return Binaries{}, err
-	}
-	files.Root, files.Python = filepath.Join(disk, "root"), filepath.Join(disk, "python.tar")
-	if err := files.Check(ctx); err != nil {
+	if err := setup(ctx, root, log); err != nil {
 		return Binaries{}, err
 	}
 	binaries, err := Build(ctx, log)
@@ -57,32 +52,44 @@ func BuildRealNodes(ctx context.Context, log io.Writer) (Binaries, error) {
 		return Binaries{}, err
 	}
 	defer lock.release()
-	return binaries, kubernetes.realNodes(ctx, &binaries.RealNodes)
+	if err := kubernetes.realNodes(ctx, &binaries.RealNodes); err != nil {
+		return Binaries{}, err
+	}
+	return binaries, realDisk(ctx, root, log, &binaries.RealNodes)
 }
 
-// realDisk runs setup with a folder in the cache that belongs to this version of setup and to these packages.
-func realDisk(ctx context.Context, root string, packages []string, log io.Writer) (string, error) {
-	setup := filepath.Join(root, "test", "realnode", "setup")
-	dir, err := cacheOf(strings.Join(append([]string{"disk"}, packages...), "-"), setup)
-	if err != nil {
-		return "", err
+// realDisk makes the VMs' disk, in a folder in the cache that belongs to the versions of all that it is made of.
+func realDisk(ctx context.Context, root string, log io.Writer, files *realnode.Files) error {
+	tests := filepath.Join(root, "test", "realnode")
+	parts := []string{
+		filepath.Join(tests, "setup"), filepath.Join(tests, "vm", "startup.env"), filepath.Join(root, "manifests", "samples", "vm-startup.sh"),
+		filepath.Join(root, "test", "controlplane", "go.sum"), filepath.Join(tests, "containerd", "go.sum"),
 	}
-	lock, err := waitLock(ctx, dir+".lock", func() { fmt.Fprintln(log, "waiting for another setup of real nodes to finish") })
-	if err != nil {
-		return "", err
+	var crio []string
+	if files.CRIO != "" {
+		crio = append(crio, files.CRIO)
 	}
-	defer lock.release()
-	command := exec.CommandContext(ctx, setup, append([]string{dir}, packages...)...)
+	dir, err := cacheOf("disk", append(parts, crio...)...)
+	if err != nil {
+		return err
+	}
+	files.Root, files.Python = filepath.Join(dir, "root"), filepath.Join(dir, "python.tar")
+	return setup(ctx, root, log, append([]string{dir, files.Bin}, crio...)...)
+}
+
+// setup runs test/realnode/setup.
+func setup(ctx context.Context, root string, log io.Writer, args ...string) error {
+	command := exec.CommandContext(ctx, filepath.Join(root, "test", "realnode", "setup"), args...)
 	var said tailWriter
 	command.Stdout, command.Stderr = log, io.MultiWriter(log, &said)
-	err = command.Run()
+	err := command.Run()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == setupMissing {
-		return "", fmt.Errorf("%w: %s", ErrNoRealNodes, said.line)
+		return fmt.Errorf("%w: %s", ErrNoRealNodes, said.line)
 	}
 	if err != nil {
-		return "", fmt.Errorf("make the disk of real nodes: %w: %s", err, said.line)
+		return fmt.Errorf("make the disk of real nodes: %w: %s", err, said.line)
 	}
-	return dir, nil
+	return nil
 }
 
 // tailWriter keeps the last line that was written.
@@ -113,6 +120,7 @@ func (b builder) realNodes(ctx context.Context, files *realnode.Files) error {
 		{b, "kubeadm", "k8s.io/kubernetes/cmd/kubeadm", controlPlaneFlags()},
 		{containerd, "containerd", "github.com/containerd/containerd/v2/cmd/containerd", containerdFlags()},
 		{containerd, "containerd-shim-runc-v2", "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2", containerdFlags()},
+		{containerd, "ctr", "github.com/containerd/containerd/v2/cmd/ctr", containerdFlags()},
 	} {
 		if err := target.once(ctx, target.name, target.pkg, target.flags); err != nil {
 			return err

@@ -116,3 +116,16 @@ func (c *Cluster) Progress(pod *corev1.Pod) time.Duration {
 func (c *Cluster) TrainUndisturbed(ctx context.Context, seconds time.Duration) (string, error) {
 	return c.binaries.RealNodes.TrainUndisturbed(ctx, fmt.Sprintf("TRAIN_SECONDS=%g", seconds.Seconds()))
 }
+
+// StoredImages are the names of all images in the runtime's store of the VM of a Node. Only real nodes have one.
+func (c *Cluster) StoredImages(ctx context.Context, node string) ([]string, error) {
+	if c.real == nil {
+		return nil, errors.New("the lab's nodes are no real ones: they store no images")
+	}
+	g := c.hypervisor.guestOf(node)
+	if g == nil {
+		return nil, fmt.Errorf("there is no VM of a Node %s", node)
+	}
+	out, err := c.real.node(g.vm.ID).Run(ctx, c.binaries.RealNodes.ListImages()...)
+	return strings.Fields(out), err
+}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,7 +58,7 @@ func doers() map[string]doer {
 		"delete-vm": func(s *scene, o *story.Options) error { return s.strike(o, lab.GCE().Delete) },
 		"maintain":  func(s *scene, o *story.Options) error { return s.strike(o, lab.Hypervisor().Maintain) },
 		"capacity":  (*scene).doCapacity, "boots": (*scene).doBoots, "agent": (*scene).doAgent, "break-image": (*scene).doBreakImage,
-		"curve": (*scene).doCurve, "gce": (*scene).doGCE, "crash-hooks": (*scene).doCrashHooks,
+		"curve": (*scene).doCurve, "cleaned": (*scene).doCleaned, "gce": (*scene).doGCE, "crash-hooks": (*scene).doCrashHooks,
 	}
 }
 
@@ -65,6 +66,13 @@ func (s *scene) doPool(o *story.Options) error {
 	pool, err := story.PoolOf(o.Command, s.Place())
 	if err != nil {
 		return err
+	}
+	if *realNodes {
+		script, err := os.ReadFile("../../manifests/samples/vm-startup.sh")
+		if err != nil {
+			return err
+		}
+		pool.Spec.StartupScript = string(script)
 	}
 	return s.doCreate(pools, pool)
 }

@@ -3,6 +3,8 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +37,31 @@ func withProgram(template runtime.RawExtension) (runtime.RawExtension, error) {
 	}
 	raw, err := json.Marshal(job)
 	return runtime.RawExtension{Raw: raw}, err
+}
+
+// doCleaned is `cleaned`: on every VM, the runtime's store has the template's image, and soon none of a checkpoint, also if a restored
+// program runs there.
+func (s *scene) doCleaned(*story.Options) error {
+	checkpoints := "docker.io/" + s.Place().Project + "/" // the repositories of the scene's jobs
+	return s.Await(func() error {
+		nodes := s.Now().Nodes
+		if len(nodes) == 0 {
+			return errors.New("cleaned: there is no VM")
+		}
+		for _, node := range nodes {
+			images, err := lab.StoredImages(s.Context(), node.Name)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(images, cluster.ImageTraining) {
+				return fmt.Errorf("VM %s has not the template's image: %v", node.Name, images)
+			}
+			if slices.ContainsFunc(images, func(image string) bool { return strings.HasPrefix(image, checkpoints) }) {
+				return fmt.Errorf("VM %s has images of checkpoints: %v", node.Name, images)
+			}
+		}
+		return nil
+	})
 }
 
 // doCurve is `curve JOB steps=N`: everything that the job's programs printed is what one program prints that nobody disturbs, to the

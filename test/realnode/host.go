@@ -16,7 +16,7 @@ import (
 type Files struct {
 	Root   string // the disk that all VMs share, as setup leaves it
 	Python string // the layer of an image: Python and numpy
-	Bin    string // the folder of containerd, its shim, kubelet and kubeadm
+	Bin    string // the folder of kubelet, kubeadm and what is in containerd's release, as they are on that disk
 	Static string // the folder of static programs for images: pause, node-agent, agent
 	CRIO   string // the binary of CRI-O, with pinns in the same folder; empty for containerd of Bin
 	Agent  string // the binary of the real checkpoint agent; empty for agent of Static

@@ -1,6 +1,7 @@
 package realnode
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -63,16 +65,16 @@ func (h *Host) Boot(vm VM) (*Node, error) {
 // program is the VM: its init, in namespaces of its own that end with it.
 func (n *Node) program() Program {
 	_, port, _ := net.SplitHostPort(n.host.config.APIServer)
-	files := n.host.config.Files
-	args := []string{
-		"--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
-		// Nothing of this process's environment is the VM's: a TMPDIR, say, that does not exist there.
-		"env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-		"LAB_ROOT=" + files.Root, "LAB_BIN=" + files.Bin, "LAB_CGROUP=" + n.cgroup(), "LAB_ADDRESS=" + n.vm.Address, "LAB_API=" + port,
+	return Program{
+		Name: "vm-" + n.vm.Name, Path: "unshare",
+		Args: []string{
+			"--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child",
+			// Nothing of this process's environment is the VM's: a TMPDIR, say, that does not exist there.
+			"env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+			"LAB_ROOT=" + n.host.config.Files.Root, "LAB_CGROUP=" + n.cgroup(), "LAB_ADDRESS=" + n.vm.Address, "LAB_API=" + port,
+			"bash", filepath.Join(n.dir, "init"), n.dir, n.vm.Name,
+		},
 	}
-	args = append(args, files.runtime().environment(files)...)
-	args = append(args, "bash", filepath.Join(n.dir, "init"), n.dir, n.vm.Name)
-	return Program{Name: "vm-" + n.vm.Name, Path: "unshare", Args: args}
 }
 
 func (n *Node) cgroup() string { return n.host.cgroup + "/" + n.vm.ID }
@@ -80,14 +82,15 @@ func (n *Node) cgroup() string { return n.host.cgroup + "/" + n.vm.ID }
 // writeDisk writes what is different from VM to VM, and what makes the shared disk the disk of one.
 func (n *Node) writeDisk() error {
 	files := map[string]string{
-		"upper/etc/hosts":                     "127.0.0.1 localhost " + n.vm.Name + "\n127.0.0.2 " + DockerHub + "\n",
-		"upper/etc/ssl/certs/lab.pem":         string(n.host.config.Authority),
-		"upper/etc/hostname":                  n.vm.Name + "\n",
-		"upper/etc/default/kubelet":           "KUBELET_EXTRA_ARGS='--cgroup-root=/" + n.cgroup() + " --node-ip=" + n.vm.Address + "'\n",
-		"upper/etc/cni/net.d/10-lab.conflist": script("cni.conflist"),
-		"upper/usr/local/bin/systemctl":       script("systemctl"),
-		"upper/usr/local/bin/kubeadm":         script("kubeadm"),
-		"init":                                script("init"),
+		"upper/etc/hosts":                      "127.0.0.1 localhost " + n.vm.Name + "\n127.0.0.2 " + DockerHub + "\n",
+		"upper/etc/ssl/certs/lab.pem":          string(n.host.config.Authority),
+		"upper/etc/hostname":                   n.vm.Name + "\n",
+		"upper/etc/default/kubelet":            "KUBELET_EXTRA_ARGS='--cgroup-root=/" + n.cgroup() + " --node-ip=" + n.vm.Address + " --v=2'\n",
+		"upper/etc/cni/net.d/10-lab.conflist":  script("cni.conflist"),
+		"upper/etc/containers/registries.conf": script("registries.conf"),
+		"upper/usr/local/bin/systemctl":        script("systemctl"),
+		"upper/usr/local/sbin/kubeadm":         script("kubeadm"),
+		"init":                                 script("init"),
 	}
 	for path, name := range n.host.config.Files.runtime().files {
 		files["upper/"+path] = script(name)
@@ -121,6 +124,26 @@ func (n *Node) openDoors() error {
 		n.doors = append(n.doors, open(listener))
 	}
 	return nil
+}
+
+// Run runs a command on the VM, as root, and returns what it printed.
+func (n *Node) Run(ctx context.Context, command ...string) (string, error) {
+	pid, err := n.init()
+	if err != nil {
+		return "", err
+	}
+	args := append([]string{
+		"--target", pid, "--mount", "--net", "--pid", "--uts", "--ipc",
+		"env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+	}, command...)
+	var said strings.Builder
+	run := exec.CommandContext(ctx, "nsenter", args...)
+	run.Stderr = &said
+	out, err := run.Output()
+	if err != nil {
+		return "", fmt.Errorf("run %s on VM %s: %w: %s", command[0], n.vm.Name, err, said.String())
+	}
+	return string(out), nil
 }
 
 // PowerOff ends everything on the VM at once, as a preemption does, and removes its disk. Its logs stay until the Host is closed.
@@ -218,8 +241,8 @@ func (h *Host) PodLogs(namespace string) (map[string]string, error) {
 
 // init is the pid of the VM's first process, as seen from here.
 func (n *Node) init() (string, error) {
-	if n.process == nil {
-		return "", fmt.Errorf("VM %s never had power", n.vm.Name)
+	if n == nil || n.process == nil {
+		return "", errors.New("the VM never had power")
 	}
 	pid := strconv.Itoa(n.process.Pid())
 	children, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))

@@ -1,12 +1,9 @@
 package realnode
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // Substitutes are the programs that the environment wants in place of others, both built outside this repository: CRIO in place of
@@ -47,19 +44,4 @@ func program(variable, path string) (string, error) {
 		return "", fmt.Errorf("%s=%s: this is no executable file", variable, path)
 	}
 	return absolute, nil
-}
-
-// Check runs CRI-O on the VMs' disk, if there is one: its libraries must be there.
-func (f Files) Check(ctx context.Context) error {
-	if f.CRIO == "" {
-		return nil
-	}
-	// The mount goes with the namespace of the shell.
-	const inRoot = `mount --bind "$2" "$1/opt" && exec chroot "$1" "/opt/$3" --version`
-	out, err := exec.CommandContext(ctx, "unshare", "--mount", "sh", "-c", inRoot, "sh", f.Root, filepath.Dir(f.CRIO), filepath.Base(f.CRIO)).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("CRIO=%s does not run on the VMs' disk, Debian with %s: link it statically, or with libraries that are there: %w: %s",
-			f.CRIO, strings.Join(f.DebianPackages(), " and "), err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }

@@ -1,5 +1,6 @@
 # A training loses a VM without a notice, one with a notice, and then all of its VMs at once. It ends with the loss that it has at each
-# step if nobody disturbs it, to the last digit: real processes went on on other nodes.
+# step if nobody disturbs it, to the last digit: real processes went on on other nodes. The sample startup script's cleaner removes the
+# images that they were restored from.
 pool pool idle=2s
 job resnet interval=6s work=90s
 wait job resnet checkpoints>=2 trains=2
@@ -21,6 +22,7 @@ restored resnet/1
 ----
 from the best checkpoint of that moment
 
+cleaned
 wait job resnet condition=Complete:TrainingCompleted phase=Succeeded
 curve resnet steps=450
 end
