@@ -15,8 +15,13 @@ import (
 // stepPatience is how long one step of a story may take before it is given up. It is generous, because the machine is busy.
 const stepPatience = 4 * time.Minute
 
-// glance is how often a check is made. Checks look at the recorder's cache, so they are cheap.
-const glance = 50 * time.Millisecond
+// A check is made every glance if the recorder has recorded anything since the last one, else every gaze, for what it does not record:
+// how far programs are, what the registry holds. Twenty checks a second for each of three stories kept a third of a core busy, which
+// kubelets and runtimes of real nodes need.
+const (
+	glance = 50 * time.Millisecond
+	gaze   = 250 * time.Millisecond
+)
 
 // Place is as story.Scene says, which scene is.
 func (s *scene) Place() story.Place {
@@ -98,10 +103,10 @@ func (s *scene) Content(image string) (progress time.Duration, broken, found boo
 
 // Await is as story.Scene says.
 func (s *scene) Await(check func() error) error {
-	ticker := time.NewTicker(glance)
-	defer ticker.Stop()
-	for end := time.Now().Add(stepPatience); ; <-ticker.C {
-		err := check()
+	look, stop := s.looks(check)
+	defer stop()
+	for end := time.Now().Add(stepPatience); ; {
+		err := look()
 		if err == nil || time.Now().After(end) {
 			return err
 		}
@@ -110,12 +115,28 @@ func (s *scene) Await(check func() error) error {
 
 // Throughout is as story.Scene says.
 func (s *scene) Throughout(d time.Duration, check func() error) error {
-	ticker := time.NewTicker(glance)
-	defer ticker.Stop()
-	for end := time.Now().Add(d); time.Now().Before(end); <-ticker.C {
-		if err := check(); err != nil {
+	look, stop := s.looks(check)
+	defer stop()
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		if err := look(); err != nil {
 			return fmt.Errorf("it did not stay so: %w", err)
 		}
 	}
 	return nil
+}
+
+// looks returns a check that waits until it is time for it, and what ends the waiting.
+func (s *scene) looks(check func() error) (look func() error, stop func()) {
+	ticker := time.NewTicker(glance)
+	var (
+		last time.Time
+		seen int
+	)
+	return func() error {
+		for time.Since(last) < glance || seen == recorded.length() && time.Since(last) < gaze {
+			<-ticker.C
+		}
+		seen, last = recorded.length(), time.Now()
+		return check()
+	}, ticker.Stop
 }

@@ -134,6 +134,13 @@ func (r *recorder) since(namespace string, n int) (found []change, next int) {
 	return found, len(r.changes)
 }
 
+// length is how much has been recorded, of all namespaces and projects.
+func (r *recorder) length() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.changes) + len(r.vms)
+}
+
 // machines are the events of a project's VMs, in the order in which they happened.
 func (r *recorder) machines(project string) []gcefake.Event {
 	r.mu.Lock()
