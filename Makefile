@@ -101,7 +101,7 @@ demo: ## Watch a training job survive preemption, on a cluster in this machine.
 	go run ./cmd/lab demo
 
 .PHONY: demo-real
-demo-real: ## The same on real nodes: the training ends with the loss curve that it has undisturbed. Linux, as root.
+demo-real: ## The same on real nodes: the training ends with the loss curve that it has undisturbed. Linux, as root. TRAINING=torch: PyTorch.
 	go run ./cmd/lab demo --nodes=real
 
 .PHONY: lab

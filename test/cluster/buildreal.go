@@ -69,7 +69,7 @@ func realDisk(ctx context.Context, root string, log io.Writer, files *realnode.F
 	if files.CRIO != "" {
 		crio = append(crio, files.CRIO)
 	}
-	dir, err := cacheOf("disk", append(parts, crio...)...)
+	dir, err := cacheOf("disk"+files.TrainsWith, append(parts, crio...)...)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -33,7 +34,7 @@ const (
 )
 
 func holders() []holder {
-	return []holder{
+	all := []holder{
 		{"nothing", "", nil, goesOn},
 		{"workers", "workers", nil, goesOn},
 		{"event-loop", "event_loop", nil, goesOn},
@@ -49,6 +50,10 @@ func holders() []holder {
 		{"memory-shm-file", "shm_file", mounting("/dev/shm", corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}), noRestore + "dev/shm/segment"},
 		{"empty-dir-file", "volume_file", mounting("/volume", corev1.EmptyDirVolumeSource{}), noRestore + "volume/data"},
 	}
+	if os.Getenv("TRAINING") == "torch" {
+		all = append(all, holder{"data-loader", "data_loader", nil, goesOn})
+	}
+	return all
 }
 
 func mounting(path string, dir corev1.EmptyDirVolumeSource) func(*corev1.PodSpec) {

@@ -1,6 +1,7 @@
 package realnode
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -33,17 +34,19 @@ var trainingProgram string
 //go:embed training/holds.py
 var trainingHolds string
 
-// Training is the image of the training program: Python, numpy, train.py and holds.py.
+// Training is the image of the training program: Python, what it is written with, train.py and holds.py.
 func (f Files) Training(image string) Image {
 	return Image{
 		Name: image, Layer: f.Python, Files: map[string][]byte{"/train.py": []byte(trainingProgram), "/holds.py": []byte(trainingHolds)},
-		Entrypoint: []string{"python", "/train.py"},
+		Entrypoint: []string{"python", "/train.py", f.trainsWith()},
 	}
 }
 
-// TrainUndisturbed runs the training program on this machine, with the Python and numpy of the image, and returns what it printed.
+func (f Files) trainsWith() string { return cmp.Or(f.TrainsWith, "numpy") }
+
+// TrainUndisturbed runs the training program on this machine, with the Python of the image, and returns what it printed.
 func (f Files) TrainUndisturbed(ctx context.Context, env ...string) (string, error) {
-	command := exec.CommandContext(ctx, "chroot", f.Root, "python3", "-")
+	command := exec.CommandContext(ctx, "chroot", f.Root, "python3", "-", f.trainsWith())
 	command.Stdin = strings.NewReader(trainingProgram)
 	command.Env = append(os.Environ(), append(env, "FAST=1")...)
 	out, err := command.Output()

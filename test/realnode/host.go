@@ -15,11 +15,13 @@ import (
 // Files are what VMs and container images are made of.
 type Files struct {
 	Root   string // the disk that all VMs share, as setup leaves it
-	Python string // the layer of an image: Python and numpy
+	Python string // the layer of an image: Python and what the training is written with
 	Bin    string // the folder of kubelet, kubeadm and what is in containerd's release, as they are on that disk
 	Static string // the folder of static programs for images: pause, node-agent, agent
 	CRIO   string // the binary of CRI-O, with pinns in the same folder; empty for containerd of Bin
 	Agent  string // the binary of the real checkpoint agent; empty for agent of Static
+	// TrainsWith is what the training is written with: torch; empty for numpy.
+	TrainsWith string
 }
 
 // Config is what all VMs of a Host have in common.

@@ -46,7 +46,7 @@ func TestImagesAreFoundWhateverRegistryTheyName(t *testing.T) {
 	require.NoError(t, err)
 	config, err := pulled.ConfigFile()
 	require.NoError(t, err)
-	assert.Equal(t, []string{"python", "/train.py"}, config.Config.Entrypoint)
+	assert.Equal(t, []string{"python", "/train.py", "numpy"}, config.Config.Entrypoint)
 	assert.Len(t, config.RootFS.DiffIDs, 2)
 	trained, err := Trained(address, "docker.io/acme/resnet:v1")
 	require.NoError(t, err)

@@ -56,7 +56,10 @@ func TestSubstitutesAreProgramsThatExist(t *testing.T) {
 		"no such file": {env: map[string]string{"CRIO": "nowhere"}, says: "CRIO=nowhere: stat"},
 		"no program":   {env: map[string]string{"CHECKPOINT_AGENT": "text"}, says: "CHECKPOINT_AGENT=text: this is no executable file"},
 		"a folder":     {env: map[string]string{"CHECKPOINT_AGENT": "."}, says: "CHECKPOINT_AGENT=.: this is no executable file"},
-		"CRI-O alone":  {env: map[string]string{"CRIO": "alone/crio"}, says: "CRI-O needs its pinns in the same folder"},
+		"torch":        {env: map[string]string{"TRAINING": "torch"}, want: Files{TrainsWith: "torch"}},
+		"numpy":        {env: map[string]string{"TRAINING": "numpy"}},
+		"a library that the training does not know": {env: map[string]string{"TRAINING": "jax"}, says: "TRAINING=jax: use numpy or torch"},
+		"CRI-O alone": {env: map[string]string{"CRIO": "alone/crio"}, says: "CRI-O needs its pinns in the same folder"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

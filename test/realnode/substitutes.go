@@ -7,7 +7,7 @@ import (
 )
 
 // Substitutes are the programs that the environment wants in place of others, both built outside this repository: CRIO in place of
-// containerd, CHECKPOINT_AGENT in place of the tests' checkpoint agent.
+// containerd, CHECKPOINT_AGENT in place of the tests' checkpoint agent. And TRAINING is what the training is written with.
 func Substitutes(getenv func(string) string) (Files, error) {
 	var files Files
 	var err error
@@ -16,6 +16,13 @@ func Substitutes(getenv func(string) string) (Files, error) {
 	}
 	if files.Agent, err = program("CHECKPOINT_AGENT", getenv("CHECKPOINT_AGENT")); err != nil {
 		return Files{}, err
+	}
+	switch training := getenv("TRAINING"); training {
+	case "", "numpy":
+	case "torch":
+		files.TrainsWith = training
+	default:
+		return Files{}, fmt.Errorf("TRAINING=%s: use numpy or torch", training)
 	}
 	if files.CRIO == "" {
 		return files, nil

@@ -7,6 +7,8 @@ undisturbed after a preemption only if the process itself goes on. Every step is
 
 boot is drawn once, when the process starts: it tells whose memory a restored process has.
 
+Its argument is what it is written with: numpy (the default), or torch.
+
 In the environment: STEP_SECONDS, how long a step takes (FAST=1: as long as it must); TRAIN_SECONDS, after how many seconds' worth of
 steps the training is done (none: never); FAIL_AFTER, after how many it crashes; SIGTERM=exit0 for a program that exits 0 when it is told
 to end; MEGABYTES of memory that it holds besides; HOLDS, a function of holds.py that makes something else to hold.
@@ -56,12 +58,44 @@ class Network:
             self.weights[i] = self.weights[i] + self.momentum[i]
 
 
+class TorchNetwork:
+    """The same with PyTorch's own modules, optimizer and generators: another curve, and known in advance as well."""
+
+    def __init__(self):
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+        torch.set_num_threads(1)
+        torch.set_default_dtype(torch.float64)
+        torch.manual_seed(7)
+        self.torch, data = torch, Network()
+        self.points, self.labels = torch.from_numpy(data.points), torch.from_numpy(data.labels)
+        self.net = torch.nn.Sequential(torch.nn.Linear(2, 24), torch.nn.Tanh(), torch.nn.Linear(24, 1), torch.nn.Flatten(0))
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=0.1, momentum=0.9)
+
+    def loss_of(self, points, labels):
+        return self.torch.nn.functional.binary_cross_entropy_with_logits(self.net(points), labels)
+
+    def loss(self):
+        with self.torch.no_grad():
+            return self.loss_of(self.points, self.labels).item()
+
+    def step(self):
+        batch = self.torch.randint(len(self.points), (64,))
+        self.optimizer.zero_grad()
+        self.loss_of(self.points[batch], self.labels[batch]).backward()
+        self.optimizer.step()
+
+
+NETWORKS = {"numpy": Network, "torch": TorchNetwork}
+
+
 def main():
     step_seconds = number("STEP_SECONDS", 0.2)
     code = 0 if os.environ.get("SIGTERM") == "exit0" else 143
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(code))
     ballast = bytearray(os.urandom(1 << 20) * int(number("MEGABYTES", 0)))
-    boot, network, step = os.urandom(4).hex(), Network(), 0
+    boot, network, step = os.urandom(4).hex(), NETWORKS[(sys.argv[1:] or ["numpy"])[0]](), 0
     use = __import__("holds").__dict__[os.environ["HOLDS"]]() if os.environ.get("HOLDS") else lambda: None
     progress = open("/tmp/progress", "w")  # in the container's own layer, which is part of a checkpoint
     while True:
