@@ -82,7 +82,8 @@ func (h *Hook) resolve(ctx context.Context, r *request, prove prover) (observed,
 	}
 	h.together(checks)
 	if behind {
-		r.pool, _ = prove() // as isBehind has it
+		pool, _ := prove() // as isBehind has it
+		r.goOnFrom(pool)
 		h.secrets.forget(a.account.secret)
 	}
 	if behind || outdated {

@@ -109,7 +109,7 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	prove := sync.OnceValues(func() (*v1alpha1.SpotInstanceVM, error) { return h.prove(ctx, parsed) })
 	if parsed.lacksPlan() {
 		if pool, err := prove(); err == nil {
-			parsed.pool = pool
+			parsed.goOnFrom(pool)
 		}
 	}
 	o, a, d := h.resolve(ctx, &parsed, prove)

@@ -63,6 +63,18 @@ func isBehind(r request, prove prover) bool {
 	return err == nil && !equality.Semantic.DeepEqual(pool.Status, r.pool.Status)
 }
 
+// goOnFrom gives a request the pool that the API server has. An older status may have been written over the request's, but what was
+// counted there is not taken back.
+func (r *request) goOnFrom(pool *v1alpha1.SpotInstanceVM) {
+	counted := r.pool.Status
+	r.pool = pool.DeepCopy()
+	status := &r.pool.Status
+	status.Preemptions = max(status.Preemptions, counted.Preemptions)
+	if counted.Cost != nil && (status.Cost == nil || status.Cost.AsOf.Before(&counted.Cost.AsOf)) {
+		status.Cost = counted.Cost
+	}
+}
+
 // proveNode refuses to touch a Node that is not the one of this pool's VM. A Node that is absent proves nothing.
 func (a actor) proveNode(ctx context.Context, op operation) (*corev1.Node, error) {
 	found, err := a.hook.kube.Node(ctx, op.node.name)
