@@ -64,7 +64,7 @@ func TestNodeAgentMayOnlySayThatItsOwnVMIsPreempted(t *testing.T) {
 			_, err := calls.SetNodeCondition(ctx, refOf(there), condition)
 			return err
 		},
-		"another Node's taint":     func(ctx context.Context) error { return calls.TaintNode(ctx, there, taint, true) },
+		"another Node's taint": func(ctx context.Context) error { return calls.TaintNode(ctx, there, taint, true) },
 		"a taint that evicts": func(ctx context.Context) error {
 			return calls.TaintNode(ctx, here, corev1.Taint{Key: v1alpha1.TaintPreempted, Effect: corev1.TaintEffectNoExecute}, true)
 		},
