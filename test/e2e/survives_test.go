@@ -45,10 +45,10 @@ func holders() []holder {
 		{"shm-deleted-file", "shm_deleted_file", nil, goesOn},
 		{"host-ipc", "", func(s *corev1.PodSpec) { s.HostIPC = true }, goesOn},
 		{"host-network", "", func(s *corev1.PodSpec) { s.HostNetwork = true }, goesOn},
-		{"connection", "connection", nil, noCheckpoint + "tcp-established"},
-		{"shm-file", "shm_file", nil, noRestore + "dev/shm/segment"},
-		{"memory-shm-file", "shm_file", mounting("/dev/shm", corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}), noRestore + "dev/shm/segment"},
-		{"empty-dir-file", "volume_file", mounting("/volume", corev1.EmptyDirVolumeSource{}), noRestore + "volume/data"},
+		{"connection", "connection", nil, noCheckpoint + "criu failed"},
+		{"shm-file", "shm_file", nil, noRestore + "criu failed"},
+		{"memory-shm-file", "shm_file", mounting("/dev/shm", corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}), noRestore + "criu failed"},
+		{"empty-dir-file", "volume_file", mounting("/volume", corev1.EmptyDirVolumeSource{}), noRestore + "criu failed"},
 	}
 	if os.Getenv("TRAINING") == "torch" {
 		all = append(all, holder{"data-loader", "data_loader", nil, goesOn})
