@@ -102,6 +102,7 @@ func TestWhatACheckpointTakesAlong(t *testing.T) {
 				kind, part, _ := strings.Cut(h.want, ": ")
 				assert.True(t, strings.HasPrefix(outcomes[h.name], kind) && strings.Contains(outcomes[h.name], part), "%s: want %q, have %q", h.name, h.want, outcomes[h.name])
 			}
+			c.deleteCheckpoints()
 			s.end()
 		})
 	}
@@ -166,6 +167,20 @@ func (c carrier) checkpoint(h holder) {
 	}
 	_, err := lab.Dynamic().Resource(backups.resource).Namespace(c.namespace).Create(c.Context(), &unstructured.Unstructured{Object: object}, metav1.CreateOptions{})
 	require.NoError(c, err)
+}
+
+// deleteCheckpoints deletes the CheckpointBackups: no SpotInstanceJob owns them, so nobody else would while their agent is there.
+func (c carrier) deleteCheckpoints() {
+	c.Helper()
+	objects := lab.Dynamic().Resource(backups.resource).Namespace(c.namespace)
+	require.NoError(c, objects.DeleteCollection(c.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
+	c.eventually("the CheckpointBackups are gone", func() error {
+		left, err := objects.List(c.Context(), metav1.ListOptions{})
+		if err != nil || len(left.Items) == 0 {
+			return err
+		}
+		return fmt.Errorf("%d are left, such as %s", len(left.Items), left.Items[0].GetName())
+	})
 }
 
 // checkpointed waits for the outcome of the checkpoint: nothing to say if it is there.
