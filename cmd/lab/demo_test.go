@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
@@ -56,6 +57,15 @@ func story() *world {
 	}}
 	w.job.Status.Preemptions = 1
 	return w
+}
+
+func TestCheckpointOfAPodThatIsGoneIsNotInFlight(t *testing.T) {
+	w := story()
+	assert.False(t, w.inFlight())
+	w.checkpoints["new"] = &checkpoint{name: "new", pod: "resnet-r1-a1"}
+	assert.False(t, w.inFlight())
+	w.pods = map[string]*corev1.Pod{"resnet-r1-a1": {}}
+	assert.True(t, w.inFlight())
 }
 
 func TestCheckFailsUnlessEveryPartHappened(t *testing.T) {

@@ -81,6 +81,9 @@ type agentBackup struct {
 		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
 	Spec struct {
+		PodRef struct {
+			Name string `json:"name"`
+		} `json:"podRef"`
 		Registry struct {
 			URL string `json:"url"`
 		} `json:"registry"`
@@ -99,7 +102,7 @@ func (w *world) sawBackup(b *agentBackup) {
 		c := w.checkpoints[b.Metadata.Name]
 		if c == nil {
 			c = &checkpoint{
-				name: b.Metadata.Name, seen: now, replica: b.Metadata.Labels[v1alpha1.LabelReplica],
+				name: b.Metadata.Name, pod: b.Spec.PodRef.Name, seen: now, replica: b.Metadata.Labels[v1alpha1.LabelReplica],
 				reason: b.Metadata.Annotations["training.dcnlab.com/checkpoint-reason"],
 			}
 			w.checkpoints[c.name] = c

@@ -32,11 +32,12 @@ type world struct {
 }
 
 type checkpoint struct {
-	name, replica, reason, phase string
-	seen                         time.Time            // when its object was there
-	completed                    time.Time            // zero: not yet
-	image                        string               // when completed
-	phases                       map[string]time.Time // when each was first seen
+	name, pod              string
+	replica, reason, phase string
+	seen                   time.Time            // when its object was there
+	completed              time.Time            // zero: not yet
+	image                  string               // when completed
+	phases                 map[string]time.Time // when each was first seen
 }
 
 type vmRequest struct {
@@ -144,10 +145,10 @@ func (w *world) bestImage() time.Duration {
 	return best
 }
 
-// inFlight is true while a checkpoint is being made.
+// inFlight is true while a checkpoint is being made. One of a pod that is gone comes to nothing.
 func (w *world) inFlight() bool {
 	for _, c := range w.checkpoints {
-		if c.completed.IsZero() {
+		if c.completed.IsZero() && w.pods[c.pod] != nil {
 			return true
 		}
 	}
