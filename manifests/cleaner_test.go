@@ -63,6 +63,7 @@ func newVM(t *testing.T) *vm {
 	for _, name := range []string{"images", "used", "built", "working"} {
 		v.write(name)
 	}
+	require.NoError(t, os.Mkdir(filepath.Join(v.dir, "storage"), 0o700))
 	socket, err := net.Listen("unix", filepath.Join(v.dir, "s"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = socket.Close() })
@@ -90,6 +91,7 @@ func (v *vm) clean() string {
 	command.Env = []string{
 		"PATH=" + v.dir + ":" + os.Getenv("PATH"), "KEEP_SECONDS=" + v.keep, "KNOWN=" + filepath.Join(v.dir, "known"),
 		"CONTAINERD=" + filepath.Join(v.dir, "s"), "ARCHIVES=" + filepath.Join(v.dir, "archives"),
+		"CONTAINERS=" + filepath.Join(v.dir, "storage"),
 	}
 	out, err := command.CombinedOutput()
 	require.NoError(v.t, err, string(out))
@@ -105,6 +107,16 @@ func TestCleanerRemovesCheckpointsThatWereThereBefore(t *testing.T) {
 	assert.Equal(t, []string{template, "sha256:1"}, v.lines("images"), "all names of the checkpoint went, and the template stays")
 	assert.Equal(t, []string{template}, v.lines("built"))
 	assert.Empty(t, v.clean())
+}
+
+func TestCleanerLeavesAStoreAloneThatNobodyHasUsed(t *testing.T) {
+	v := newVM(t)
+	require.NoError(t, os.Remove(filepath.Join(v.dir, "storage")))
+	v.write("images", checkpoint+" sha256:2")
+	v.write("built", built)
+	v.clean()
+	assert.Contains(t, v.clean(), "removed the image "+checkpoint)
+	assert.Equal(t, []string{built}, v.lines("built"))
 }
 
 func TestCleanerRemovesNothingYounger(t *testing.T) {
