@@ -1,7 +1,9 @@
 package spotinstancejob
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,8 +46,11 @@ func TestEnd(t *testing.T) {
 		{"action":"FailJob","onPodConditions":[{"type":"ConfigIssue","status":"True"}]},
 		{"action":"Count","onExitCodes":{"operator":"NotIn","values":[99]}},
 		{"action":"FailJob","onExitCodes":{"operator":"In","values":[99]}}]},`
+	hasOther := func(w *world) {
+		w.job.Spec.JobTemplate.Raw = bytes.Replace(w.job.Spec.JobTemplate.Raw, []byte(`{"containers":`), []byte(`{"initContainers":[{"name":"other","image":"acme/fetch:1"}],"containers":`), 1)
+	}
 	failing := func(parts ...part) []fact {
-		return []fact{healthy, templateWith(policy), anAttempt(0, 1, append([]part{failedOn("vm-0", time.Hour, time.Minute)}, parts...)...)}
+		return []fact{healthy, templateWith(policy), hasOther, anAttempt(0, 1, append([]part{failedOn("vm-0", time.Hour, time.Minute)}, parts...)...)}
 	}
 	checkTales(t, map[string]tale{
 		"the first success ends the job": {
@@ -114,7 +119,7 @@ func TestEnd(t *testing.T) {
 		"FailJob":                                       {given: failing(exitCode(42)), want: "Failed; keep r0-a1; resync 1s", reported: "r0 BackingOff; Failed:PodFailurePolicy"},
 		"FailJob for another container":                 {given: failing(exitCode(43)), want: "Recovering; keep r0-a1; start r0-a2"},
 		"FailJob by condition":                          {given: failing(exitCode(99), condIs("ConfigIssue")), want: "Failed; keep r0-a1; resync 1s"},
-		"FailJob, but the VM was going":                 {given: []fact{one(v1alpha1.InstanceStopping, 70*time.Second), templateWith(policy), anAttempt(0, 1, failedOn("vm-0", time.Hour, time.Minute), exitCode(42))}, want: "Recovering; keep r0-a1; start r0-a2"},
+		"FailJob, but the VM was going":                 {given: []fact{one(v1alpha1.InstanceStopping, 70*time.Second), templateWith(policy), hasOther, anAttempt(0, 1, failedOn("vm-0", time.Hour, time.Minute), exitCode(42))}, want: "Recovering; keep r0-a1; start r0-a2"},
 		"Ignore restarts at once and counts no failure": {given: failing(exitCode(5)), want: "Recovering; keep r0-a1; start r0-a2", reported: "r0 Lost; NoUsableCheckpoint:StartedOver"},
 		"Count comes before a later rule":               {given: failing(exitCode(7)), want: "Recovering; keep r0-a1; start r0-a2", reported: "r0 BackingOff; NoUsableCheckpoint:StartedOver"},
 		"NotIn":                                         {given: failing(exitCode(99)), want: "Failed; keep r0-a1; resync 1s"},
@@ -199,27 +204,31 @@ func TestInvalidSpecs(t *testing.T) {
 	}
 	const image = `"containers":[{"name":"a","image":"b"}]`
 	cases := map[string]struct{ template, repo, want string }{
-		"no template":        {``, "", "spec.jobTemplate"},
-		"not an object":      {`[]`, "", "spec.jobTemplate"},
-		"empty":              {`{}`, "", "spec.jobTemplate.spec.template.spec.containers: is empty: name the container that trains"},
-		"typo":               {pod(`"containers":[{"name":"a","image":"b","comand":["x"]}]`), "", `unknown field "spec.template.spec.containers[0].comand"`},
-		"typo in case":       {pod(`"Containers":[{"name":"a","image":"b"}]`), "", `unknown field "spec.template.spec.Containers"`},
-		"wrong type":         {pod(`"containers":[{"name":"a","image":"b","env":[{"name":"N","value":1}]}]`), "", "spec.jobTemplate"},
-		"parallelism":        {with(`"parallelism":3`), "", "spec.jobTemplate.spec.parallelism: must be 1: a replica is one pod; for more of them set spec.replicas"},
-		"completions":        {with(`"completions":2`), "", "spec.jobTemplate.spec.completions"},
-		"Indexed":            {with(`"completionMode":"Indexed"`), "", "spec.jobTemplate.spec.completionMode: must be NonIndexed"},
-		"successPolicy":      {with(`"successPolicy":{"rules":[{"succeededCount":1}]}`), "", "spec.jobTemplate.spec.successPolicy"},
-		"selector":           {with(`"manualSelector":true`), "", "spec.jobTemplate.spec.selector"},
-		"managedBy":          {with(`"managedBy":"acme.io/x"`), "", "spec.jobTemplate.spec.managedBy"},
-		"per index":          {with(`"maxFailedIndexes":1`), "", "spec.jobTemplate.spec.backoffLimitPerIndex"},
-		"FailIndex":          {with(`"podFailurePolicy":{"rules":[{"action":"FailIndex","onExitCodes":{"operator":"In","values":[1]}}]}`), "", "spec.jobTemplate.spec.podFailurePolicy.rules[0].action"},
-		"nodeName":           {pod(`"nodeName":"vm-0",` + image), "", "spec.jobTemplate.spec.template.spec.nodeName: is not supported: remove it"},
-		"controller-uid":     {`{"metadata":{"labels":{"controller-uid":"x"}},"spec":{"template":{"spec":{` + image + `}}}}`, "", "spec.jobTemplate.metadata.labels[controller-uid]"},
-		"no container name":  {pod(`"containers":[{"image":"b"}]`), "", "containers[0].name: is empty"},
-		"no container image": {pod(`"containers":[{"name":"a"}]`), "", "containers[0].image: is empty"},
-		"repository tag":     {plainTemplate, "docker.io/acme/checkpoints:latest", "spec.checkpointConfig.checkpointImageRepo"},
-		"repository case":    {plainTemplate, "docker.io/Acme/checkpoints", "spec.checkpointConfig.checkpointImageRepo"},
-		"no repository path": {plainTemplate, "registry.acme.io/", "spec.checkpointConfig.checkpointImageRepo"},
+		"no template":          {``, "", "spec.jobTemplate"},
+		"not an object":        {`[]`, "", "spec.jobTemplate"},
+		"empty":                {`{}`, "", "spec.jobTemplate.spec.template.spec.containers: Required value: fix it, delete this SpotInstanceJob and apply it again"},
+		"typo":                 {pod(`"containers":[{"name":"a","image":"b","comand":["x"]}]`), "", `unknown field "spec.template.spec.containers[0].comand"`},
+		"typo in case":         {pod(`"Containers":[{"name":"a","image":"b"}]`), "", `unknown field "spec.template.spec.Containers"`},
+		"wrong type":           {pod(`"containers":[{"name":"a","image":"b","env":[{"name":"N","value":1}]}]`), "", "spec.jobTemplate"},
+		"parallelism":          {with(`"parallelism":3`), "", "spec.jobTemplate.spec.parallelism: must be 1: set it to 1 or remove it: a replica is one pod that runs the whole training, and spec.replicas makes redundant copies of it, not shards"},
+		"completions":          {with(`"completions":2`), "", "spec.jobTemplate.spec.completions"},
+		"Indexed":              {with(`"completionMode":"Indexed"`), "", "spec.jobTemplate.spec.completionMode: must be NonIndexed"},
+		"successPolicy":        {with(`"successPolicy":{"rules":[{"succeededCount":1}]}`), "", "spec.jobTemplate.spec.successPolicy"},
+		"selector":             {with(`"manualSelector":true`), "", "spec.jobTemplate.spec.selector"},
+		"managedBy":            {with(`"managedBy":"acme.io/x"`), "", "spec.jobTemplate.spec.managedBy"},
+		"per index":            {with(`"maxFailedIndexes":1`), "", "spec.jobTemplate.spec.backoffLimitPerIndex"},
+		"FailIndex":            {with(`"podFailurePolicy":{"rules":[{"action":"FailIndex","onExitCodes":{"operator":"In","values":[1]}}]}`), "", "spec.jobTemplate.spec.podFailurePolicy.rules[0].action"},
+		"nodeName":             {pod(`"nodeName":"vm-0",` + image), "", "spec.jobTemplate.spec.template.spec.nodeName: is not supported: remove it"},
+		"controller-uid":       {`{"metadata":{"labels":{"controller-uid":"x"}},"spec":{"template":{"spec":{` + image + `}}}}`, "", "spec.jobTemplate.metadata.labels[controller-uid]"},
+		"no container name":    {pod(`"containers":[{"image":"b"}]`), "", "containers[0].name: Required value"},
+		"no container image":   {pod(`"containers":[{"name":"a"}]`), "", "containers[0].image: Required value"},
+		"an API server's rule": {with(`"backoffLimit":-1`), "", "spec.jobTemplate.spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0: fix it, delete this SpotInstanceJob and apply it again"},
+		"several of them":      {pod(`"hostname":"A_","containers":[{"name":"Train_Model","image":"b"},{"name":"a","image":"b"},{"name":"a"}],"volumes":[{}]`), "", `spec.template.spec.hostname: Invalid value: "A_"`},
+		"too many to say":      {pod(`"hostname":"A_","containers":[{"name":"Train_Model","image":"b"},{"name":"a","image":"b"},{"name":"a"}],"volumes":[{}]`), "", "; and 1 more: fix it"},
+		"a long value":         {pod(`"containers":[{"name":"` + strings.Repeat("é", 100_000) + `","image":"b"}]`), "", "...: fix it"},
+		"repository tag":       {plainTemplate, "docker.io/acme/checkpoints:latest", "spec.checkpointConfig.checkpointImageRepo"},
+		"repository case":      {plainTemplate, "docker.io/Acme/checkpoints", "spec.checkpointConfig.checkpointImageRepo"},
+		"no repository path":   {plainTemplate, "registry.acme.io/", "spec.checkpointConfig.checkpointImageRepo"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

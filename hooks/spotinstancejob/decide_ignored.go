@@ -2,7 +2,6 @@ package spotinstancejob
 
 import (
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -28,13 +27,10 @@ func (s *survey) ignoredFields() *condition {
 		return nil
 	}
 	var told []string
-	for _, field := range all[:min(len(all), mostTold)] {
+	for _, field := range all {
 		told = append(told, field.message)
 	}
-	if more := len(all) - mostTold; more > 0 {
-		told = append(told, fmt.Sprintf("and %d more", more))
-	}
-	return &condition{v1alpha1.ConditionIgnoredFields, all[0].reason, strings.Join(told, "; "), true}
+	return &condition{v1alpha1.ConditionIgnoredFields, all[0].reason, firstOf(told), true}
 }
 
 // ignoredRestarts are the rules by which a kubelet would restart the training in place: from zero, beside a checkpoint. Init

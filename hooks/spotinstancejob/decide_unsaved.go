@@ -2,6 +2,7 @@ package spotinstancejob
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,15 @@ import (
 
 // mostTold is how much of the template one condition speaks of.
 const mostTold = 4
+
+// firstOf joins what one condition speaks of.
+func firstOf(all []string) string {
+	told := slices.Clone(all[:min(len(all), mostTold)])
+	if more := len(all) - mostTold; more > 0 {
+		told = append(told, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(told, "; ")
+}
 
 // mayNotRestore warns of what a checkpoint of the template's pod does not hold. It is said before anything runs: a container that
 // depends on it is checkpointed without a word, and does not restore.
@@ -24,15 +34,12 @@ func (s *survey) mayNotRestore() *condition {
 		return nil
 	}
 	var told []string
-	for _, e := range unsaved[:min(len(unsaved), mostTold)] {
+	for _, e := range unsaved {
 		told = append(told, e.Error())
-	}
-	if more := len(unsaved) - mostTold; more > 0 {
-		told = append(told, fmt.Sprintf("and %d more", more))
 	}
 	return &condition{
 		v1alpha1.ConditionCheckpointsMayNotRestore, v1alpha1.ReasonUnsavedState,
-		"the training goes on, and its checkpoints may not restore: " + strings.Join(told, "; "), true,
+		"the training goes on, and its checkpoints may not restore: " + firstOf(told), true,
 	}
 }
 

@@ -24,7 +24,7 @@ func TestCheckpointsMayNotRestore(t *testing.T) {
 		"emptyDir":                      {mounts(data, `{name: data, emptyDir: {}}`), []string{"spec.jobTemplate.spec.template.spec.volumes[0]", "emptyDir data", "container trainer", "at /data", "PersistentVolumeClaim"}},
 		"memory at /dev/shm":            {mounts(`{name: shm, mountPath: /dev/shm}`, `{name: shm, emptyDir: {medium: Memory}}`), []string{"volumes[0]", "/dev/shm"}},
 		"a volume without a source":     {mounts(data, `{name: data}`), []string{"emptyDir data"}},
-		"an ephemeral volume":           {mounts(data, `{name: data, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce]}}}}`), []string{"ephemeral volume data"}},
+		"an ephemeral volume":           {mounts(data, `{name: data, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}}}`), []string{"ephemeral volume data"}},
 		"a directory of the VM":         {mounts(data, `{name: data, hostPath: {path: /mnt}}`), []string{"hostPath data"}},
 		"the second of two volumes":     {mounts(data, `{name: x, configMap: {name: x}}, {name: data, emptyDir: {}}`), []string{"volumes[1]"}},
 		"hostIPC":                       {`{hostIPC: true, containers: [{` + trainer + `}]}`, []string{"spec.jobTemplate.spec.template.spec.hostIPC", "remove it"}},

@@ -62,6 +62,14 @@ func cut(name string, most int) string {
 	return strings.TrimRight(name, "-")
 }
 
+// shorten cuts a text that others wrote.
+func shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
+}
+
 func formatSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
 func parseSeconds(s string) time.Duration {

@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	applybatchv1 "k8s.io/client-go/applyconfigurations/batch/v1"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/jobrules"
 )
 
 // template is the user's jobTemplate, decoded twice: typed, to read it, and as an apply configuration, which renders
@@ -39,15 +40,18 @@ func parseTemplate(spec v1alpha1.SpotInstanceJobSpec) (template, *specError) {
 	}
 	t := template{spec: typed.Spec, apply: &applybatchv1.JobTemplateSpecApplyConfiguration{}}
 	if err != nil {
-		return t, &specError{"spec.jobTemplate", err.Error(), "mend the field, delete this SpotInstanceJob and apply it again"}
+		return t, &specError{"spec.jobTemplate", err.Error(), "fix the field" + again}
 	}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(spec.JobTemplate.Raw, t.apply); err != nil {
-		return t, &specError{"spec.jobTemplate", err.Error(), "mend the field, delete this SpotInstanceJob and apply it again"}
+		return t, &specError{"spec.jobTemplate", err.Error(), "fix the field" + again}
 	}
 	if _, taken := typed.Labels[labelControllerUID]; taken {
-		return t, &specError{"spec.jobTemplate.metadata.labels[" + labelControllerUID + "]", "is Metacontroller's own", "remove it, delete this SpotInstanceJob and apply it again"}
+		return t, &specError{"spec.jobTemplate.metadata.labels[" + labelControllerUID + "]", "is Metacontroller's own", "remove it" + again}
 	}
 	if problem := checkJobSpec(typed.Spec); problem != nil {
+		return t, problem
+	}
+	if problem := checkJobRules(typed); problem != nil {
 		return t, problem
 	}
 	t.registry, t.repo, err = splitRepository(spec.CheckpointConfig.CheckpointImageRepo)
@@ -57,13 +61,17 @@ func parseTemplate(spec v1alpha1.SpotInstanceJobSpec) (template, *specError) {
 	return t, nil
 }
 
-// labelControllerUID is how Metacontroller tells the children of a parent; another value would stop every sync.
-const labelControllerUID = "controller-uid"
+const (
+	// labelControllerUID is how Metacontroller tells the children of a parent; another value would stop every sync.
+	labelControllerUID = "controller-uid"
+	// again is how a template is changed.
+	again = ", delete this SpotInstanceJob and apply it again"
+)
 
+// checkJobSpec refuses what batch/v1 has and a replica cannot be.
 func checkJobSpec(spec batchv1.JobSpec) *specError {
 	const at = "spec.jobTemplate.spec."
-	const again = ", delete this SpotInstanceJob and apply it again"
-	const onePod = "a replica is one pod; for more of them set spec.replicas, not this field" + again
+	const onePod = "set it to 1 or remove it: a replica is one pod that runs the whole training, and spec.replicas makes redundant copies of it, not shards; a training of pods that work together is not supported" + again
 	pod := spec.Template.Spec
 	checks := []struct {
 		wrong                  bool
@@ -77,30 +85,13 @@ func checkJobSpec(spec batchv1.JobSpec) *specError {
 		{spec.ManagedBy != nil, "managedBy", "is not supported", "remove it" + again},
 		{spec.BackoffLimitPerIndex != nil || spec.MaxFailedIndexes != nil, "backoffLimitPerIndex", "needs completionMode Indexed", "use backoffLimit" + again},
 		{pod.NodeName != "", "template.spec.nodeName", "is not supported", "remove it: replicas run on VMs of the pool; use nodeSelector or affinity to choose among them" + again},
-		{len(pod.Containers) == 0, "template.spec.containers", "is empty", "name the container that trains" + again},
 	}
 	for _, c := range checks {
 		if c.wrong {
 			return &specError{at + c.field, c.problem, c.remedy}
 		}
 	}
-	if problem := checkContainers(pod.Containers); problem != nil {
-		return problem
-	}
 	return checkFailurePolicy(spec.PodFailurePolicy)
-}
-
-func checkContainers(containers []corev1.Container) *specError {
-	for i, c := range containers {
-		at := fmt.Sprintf("spec.jobTemplate.spec.template.spec.containers[%d]", i)
-		if c.Name == "" {
-			return &specError{at + ".name", "is empty", "give the container a name, delete this SpotInstanceJob and apply it again"}
-		}
-		if c.Image == "" {
-			return &specError{at + ".image", "is empty", "name the image to train with, delete this SpotInstanceJob and apply it again"}
-		}
-	}
-	return nil
 }
 
 func checkFailurePolicy(policy *batchv1.PodFailurePolicy) *specError {
@@ -111,12 +102,32 @@ func checkFailurePolicy(policy *batchv1.PodFailurePolicy) *specError {
 		if rule.Action == batchv1.PodFailurePolicyActionFailIndex {
 			return &specError{
 				fmt.Sprintf("spec.jobTemplate.spec.podFailurePolicy.rules[%d].action", i),
-				"FailIndex needs completionMode Indexed", "use FailJob, Ignore or Count, delete this SpotInstanceJob and apply it again",
+				"FailIndex needs completionMode Indexed", "use FailJob, Ignore or Count" + again,
 			}
 		}
 	}
 	return nil
 }
+
+// checkJobRules refuses what the API server would refuse in each child, all at once and in its own words.
+func checkJobRules(typed batchv1.JobTemplateSpec) *specError {
+	refused := jobrules.Check(typed, field.NewPath("spec", "jobTemplate"))
+	if len(refused) == 0 {
+		return nil
+	}
+	var problems []string
+	for i, e := range refused {
+		problem := shorten(e.ErrorBody(), longestProblem)
+		if i > 0 {
+			problem = e.Field + ": " + problem
+		}
+		problems = append(problems, problem)
+	}
+	return &specError{refused[0].Field, firstOf(problems), "fix it" + again}
+}
+
+// longestProblem has room for Kubernetes' longest rule and for a value that breaks it.
+const longestProblem = 512
 
 // repositoryPath is the path grammar of image references (github.com/distribution/reference).
 var repositoryPath = regexp.MustCompile(`^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$`)

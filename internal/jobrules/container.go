@@ -1,0 +1,162 @@
+package jobrules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// containers checks the containers of a pod, and its init containers. No two of them may have one name.
+func containers(pod corev1.PodSpec, path *field.Path) field.ErrorList {
+	if len(pod.Containers) == 0 {
+		return field.ErrorList{field.Required(path.Child("containers"), "")}
+	}
+	var refused field.ErrorList
+	names, ports := unique[string]{}, unique[string]{}
+	for i, c := range pod.Containers {
+		at := path.Child("containers").Index(i)
+		refused = append(refused, names.add(c.Name, at.Child("name"))...)
+		refused = append(refused, container(c, pod, at)...)
+		refused = append(refused, probes(c, at)...)
+		refused = append(refused, hostPorts(c, pod.HostNetwork, ports, at.Child("ports"))...)
+	}
+	for i, c := range pod.InitContainers {
+		at := path.Child("initContainers").Index(i)
+		refused = append(refused, names.add(c.Name, at.Child("name"))...)
+		refused = append(refused, container(c, pod, at)...)
+		refused = append(refused, initContainer(c, at)...)
+	}
+	return refused
+}
+
+func container(c corev1.Container, pod corev1.PodSpec, path *field.Path) field.ErrorList {
+	return slices.Concat(
+		required(c.Name, path.Child("name"), validation.IsDNS1123Label),
+		required(c.Image, path.Child("image"), isTrimmed),
+		oneOfOrDefault(c.ImagePullPolicy, path.Child("imagePullPolicy"), corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever),
+		oneOfOrDefault(c.TerminationMessagePolicy, path.Child("terminationMessagePolicy"), corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError),
+		ports(c.Ports, path.Child("ports")),
+		env(c.Env, path.Child("env")),
+		envFrom(c.EnvFrom, path.Child("envFrom")),
+		mounts(c, pod.Volumes, path),
+		resources(c.Resources, path.Child("resources")),
+		claimsOf(c.Resources.Claims, pod.ResourceClaims, path.Child("resources", "claims")),
+		security(c.SecurityContext, path.Child("securityContext")),
+	)
+}
+
+// isTrimmed is a rule for pods: a Job with such an image is stored, and never gets a pod.
+func isTrimmed(image string) []string {
+	if strings.TrimSpace(image) != image {
+		return []string{"must not have leading or trailing whitespace"}
+	}
+	return nil
+}
+
+// initContainer checks what only those that run on beside the others may have.
+func initContainer(c corev1.Container, path *field.Path) field.ErrorList {
+	if c.RestartPolicy != nil {
+		if refused := oneOf(*c.RestartPolicy, path.Child("restartPolicy"), corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure); refused != nil {
+			return refused
+		}
+		if *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			return probes(c, path)
+		}
+	}
+	var refused field.ErrorList
+	for name, isSet := range map[string]bool{
+		"lifecycle": c.Lifecycle != nil, "livenessProbe": c.LivenessProbe != nil,
+		"readinessProbe": c.ReadinessProbe != nil, "startupProbe": c.StartupProbe != nil,
+	} {
+		if isSet {
+			refused = append(refused, field.Forbidden(path.Child(name), "may not be set for init containers without restartPolicy=Always"))
+		}
+	}
+	return refused
+}
+
+func ports(all []corev1.ContainerPort, path *field.Path) field.ErrorList {
+	var refused field.ErrorList
+	names := unique[string]{}
+	for i, port := range all {
+		at := path.Index(i)
+		if port.Name != "" {
+			refused = append(refused, invalid(port.Name, at.Child("name"), validation.IsValidPortName)...)
+			refused = append(refused, names.add(port.Name, at.Child("name"))...)
+		}
+		if port.ContainerPort == 0 {
+			refused = append(refused, field.Required(at.Child("containerPort"), ""))
+		} else {
+			refused = append(refused, invalid(port.ContainerPort, at.Child("containerPort"), isPortNumber)...)
+		}
+		if port.HostPort != 0 {
+			refused = append(refused, invalid(port.HostPort, at.Child("hostPort"), isPortNumber)...)
+		}
+		refused = append(refused, oneOfOrDefault(port.Protocol, at.Child("protocol"), corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)...)
+	}
+	return refused
+}
+
+// hostPorts are taken once per pod. With hostNetwork every port of a container is one of the host.
+func hostPorts(c corev1.Container, hostNetwork bool, taken unique[string], path *field.Path) field.ErrorList {
+	var refused field.ErrorList
+	for i, port := range c.Ports {
+		at := path.Index(i).Child("hostPort")
+		if hostNetwork && port.HostPort == 0 {
+			port.HostPort = port.ContainerPort
+		}
+		if hostNetwork && port.HostPort != port.ContainerPort {
+			refused = append(refused, field.Invalid(at, port.HostPort, "must match `containerPort` when `hostNetwork` is true"))
+		}
+		if port.HostPort == 0 {
+			continue
+		}
+		protocol := port.Protocol
+		if protocol == "" {
+			protocol = corev1.ProtocolTCP
+		}
+		refused = append(refused, taken.add(fmt.Sprintf("%s/%s/%d", protocol, port.HostIP, port.HostPort), at)...)
+	}
+	return refused
+}
+
+func security(context *corev1.SecurityContext, path *field.Path) field.ErrorList {
+	if context == nil {
+		return nil
+	}
+	refused := slices.Concat(
+		invalidPointer(context.RunAsUser, path.Child("runAsUser"), validation.IsValidUserID),
+		invalidPointer(context.RunAsGroup, path.Child("runAsGroup"), validation.IsValidGroupID),
+		seccomp(context.SeccompProfile, path.Child("seccompProfile")),
+	)
+	if context.AllowPrivilegeEscalation == nil || *context.AllowPrivilegeEscalation {
+		return refused
+	}
+	if context.Privileged != nil && *context.Privileged {
+		refused = append(refused, field.Invalid(path, field.OmitValueType{}, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
+	}
+	if context.Capabilities != nil && slices.Contains(context.Capabilities.Add, "CAP_SYS_ADMIN") {
+		refused = append(refused, field.Invalid(path, field.OmitValueType{}, "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"))
+	}
+	return refused
+}
+
+func seccomp(profile *corev1.SeccompProfile, path *field.Path) field.ErrorList {
+	if profile == nil {
+		return nil
+	}
+	refused := oneOf(profile.Type, path.Child("type"), corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeUnconfined)
+	switch isLocal, at := profile.Type == corev1.SeccompProfileTypeLocalhost, path.Child("localhostProfile"); {
+	case isLocal && profile.LocalhostProfile == nil:
+		refused = append(refused, field.Required(at, "must be set when seccomp type is Localhost"))
+	case isLocal:
+		refused = append(refused, invalid(*profile.LocalhostProfile, at, isDescending)...)
+	case profile.LocalhostProfile != nil:
+		refused = append(refused, field.Invalid(at, *profile.LocalhostProfile, "can only be set when seccomp type is Localhost"))
+	}
+	return refused
+}
