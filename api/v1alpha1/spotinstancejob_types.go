@@ -22,10 +22,11 @@ type SpotInstanceJobSpec struct {
 	// +kubebuilder:validation:XValidation:rule="has(self.name) && self.name != ''",message="set spotInstanceVMRef.name to the name of a SpotInstanceVM in this namespace"
 	SpotInstanceVMRef corev1.LocalObjectReference `json:"spotInstanceVMRef"`
 
-	// The Job (batch/v1 JobTemplateSpec) that one replica runs: one pod, restartPolicy Never. Every restart is
-	// decided by the operator, so that it can start from the best checkpoint; backoffLimit,
-	// activeDeadlineSeconds, ttlSecondsAfterFinished, suspend and podFailurePolicy FailJob rules hold for the
-	// SpotInstanceJob as a whole. Immutable.
+	// The Job (batch/v1 JobTemplateSpec) that one replica runs: one pod, restartPolicy Never; completionMode
+	// Indexed takes completions 1. Every restart is decided by the operator, so that it can start from the best
+	// checkpoint; backoffLimit, activeDeadlineSeconds, ttlSecondsAfterFinished, suspend and podFailurePolicy
+	// FailJob rules hold for the SpotInstanceJob as a whole. A preemption is never a failure, whatever
+	// podFailurePolicy says of DisruptionTarget. Immutable.
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Type=object
 	// +kubebuilder:validation:Schemaless

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -211,6 +212,19 @@ func TestAttemptsOfOneResponseShareNothing(t *testing.T) {
 	assert.Equal(t, before, asYAML(t, first))
 	assert.Equal(t, template, asYAML(t, o.template.apply))
 	assert.Equal(t, "acme/train:1", *second.Spec.Template.Spec.Containers[0].Image)
+}
+
+// TestIndexedWithOneCompletionStaysIndexed: the pod gets its index, 0.
+func TestIndexedWithOneCompletionStaysIndexed(t *testing.T) {
+	o, d := given(templateWith(`"completionMode":"Indexed","completions":1,`)).decide(t)
+	require.Nil(t, o.invalid)
+	require.Len(t, d.attempts, 2)
+	for _, a := range d.attempts {
+		spec := renderJob(o, a).Spec
+		assert.Equal(t, batchv1.IndexedCompletion, *spec.CompletionMode)
+		assert.EqualValues(t, 1, *spec.Completions)
+		assert.EqualValues(t, 1, *spec.Parallelism)
+	}
 }
 
 func TestABackupNamesAllThatTheAgentNeeds(t *testing.T) {

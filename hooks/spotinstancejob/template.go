@@ -79,11 +79,10 @@ func checkJobSpec(spec batchv1.JobSpec) *specError {
 	}{
 		{spec.Parallelism != nil && *spec.Parallelism != 1, "parallelism", "must be 1", onePod},
 		{spec.Completions != nil && *spec.Completions != 1, "completions", "must be 1", onePod},
-		{spec.CompletionMode != nil && *spec.CompletionMode != batchv1.NonIndexedCompletion, "completionMode", "must be NonIndexed", onePod},
 		{spec.SuccessPolicy != nil, "successPolicy", "is not supported", "remove it: the first replica to succeed ends the job" + again},
 		{spec.Selector != nil || spec.ManualSelector != nil, "selector", "is not supported", "remove it and manualSelector" + again},
 		{spec.ManagedBy != nil, "managedBy", "is not supported", "remove it" + again},
-		{spec.BackoffLimitPerIndex != nil || spec.MaxFailedIndexes != nil, "backoffLimitPerIndex", "needs completionMode Indexed", "use backoffLimit" + again},
+		{spec.BackoffLimitPerIndex != nil || spec.MaxFailedIndexes != nil, "backoffLimitPerIndex", "is not supported", "use backoffLimit instead of it and maxFailedIndexes: a replica is one pod" + again},
 		{pod.NodeName != "", "template.spec.nodeName", "is not supported", "remove it: replicas run on VMs of the pool; use nodeSelector or affinity to choose among them" + again},
 	}
 	for _, c := range checks {
@@ -102,7 +101,7 @@ func checkFailurePolicy(policy *batchv1.PodFailurePolicy) *specError {
 		if rule.Action == batchv1.PodFailurePolicyActionFailIndex {
 			return &specError{
 				fmt.Sprintf("spec.jobTemplate.spec.podFailurePolicy.rules[%d].action", i),
-				"FailIndex needs completionMode Indexed", "use FailJob, Ignore or Count" + again,
+				"FailIndex is not supported: a replica is one pod", "use FailJob, Ignore or Count" + again,
 			}
 		}
 	}
