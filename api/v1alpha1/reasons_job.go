@@ -43,7 +43,7 @@ const (
 	ReasonTrainingCompleted    = "TrainingCompleted"    // Complete
 	ReasonBackoffLimitExceeded = "BackoffLimitExceeded" // Failed: every replica failed more than backoffLimit times
 	ReasonDeadlineExceeded     = "DeadlineExceeded"     // Failed: activeDeadlineSeconds
-	ReasonPodFailurePolicy     = "PodFailurePolicy"     // Failed: a FailJob rule matched
+	ReasonPodFailurePolicy     = "PodFailurePolicy"     // Failed: a FailJob rule matched; IgnoredFields: a rule for preemptions
 	ReasonCheckpointsFail      = "CheckpointsFail"      // CheckpointingStalled
 	ReasonAgentSilent          = "AgentSilent"          // CheckpointingStalled: no agent looked at a checkpoint
 	ReasonAgentKeepsFinalizer  = "AgentKeepsFinalizer"  // CheckpointingStalled: deletion hangs

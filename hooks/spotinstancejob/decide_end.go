@@ -175,6 +175,9 @@ func matches(rule batchv1.PodFailurePolicyRule, pod podFacts) bool {
 		})
 	}
 	return slices.ContainsFunc(rule.OnPodConditions, func(pattern batchv1.PodFailurePolicyOnPodConditionsPattern) bool {
+		if isDisruption(pattern) && rule.Action != batchv1.PodFailurePolicyActionIgnore {
+			return false // of a pod that failed before it was disrupted, too
+		}
 		want := pattern.Status
 		if want == "" {
 			want = corev1.ConditionTrue

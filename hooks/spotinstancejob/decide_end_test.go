@@ -49,6 +49,7 @@ func TestEnd(t *testing.T) {
 	hasOther := func(w *world) {
 		w.job.Spec.JobTemplate.Raw = bytes.Replace(w.job.Spec.JobTemplate.Raw, []byte(`{"containers":`), []byte(`{"initContainers":[{"name":"other","image":"acme/fetch:1"}],"containers":`), 1)
 	}
+	const disruption = `"podFailurePolicy":{"rules":[{"action":"FailJob","onPodConditions":[{"type":"DisruptionTarget"}]}]},`
 	failing := func(parts ...part) []fact {
 		return []fact{healthy, templateWith(policy), hasOther, anAttempt(0, 1, append([]part{failedOn("vm-0", time.Hour, time.Minute)}, parts...)...)}
 	}
@@ -116,8 +117,16 @@ func TestEnd(t *testing.T) {
 			want:  "Failed",
 		},
 
-		"FailJob":                                       {given: failing(exitCode(42)), want: "Failed; keep r0-a1; resync 1s", reported: "r0 BackingOff; Failed:PodFailurePolicy"},
-		"FailJob for another container":                 {given: failing(exitCode(43)), want: "Recovering; keep r0-a1; start r0-a2"},
+		"FailJob":                       {given: failing(exitCode(42)), want: "Failed; keep r0-a1; resync 1s", reported: "r0 BackingOff; Failed:PodFailurePolicy"},
+		"FailJob for another container": {given: failing(exitCode(43)), want: "Recovering; keep r0-a1; start r0-a2"},
+		"FailJob by disruption never fires": {
+			given: []fact{healthy, templateWith(disruption), anAttempt(0, 1, failedOn("vm-0", time.Hour, time.Minute), disrupted(time.Minute))},
+			want:  "Recovering; keep r0-a1; start r0-a2", reported: "r0 Lost; IgnoredFields:PodFailurePolicy; NoUsableCheckpoint:StartedOver",
+		},
+		"nor of a pod that failed long before": {
+			given: []fact{healthy, templateWith(disruption), status(0, 1, v1alpha1.ReplicaBackingOff, 1), anAttempt(0, 1, failedOn("vm-0", time.Hour, time.Minute), disrupted(time.Second))},
+			want:  "Recovering; keep r0-a1; start r0-a2", reported: "r0 BackingOff; IgnoredFields:PodFailurePolicy; NoUsableCheckpoint:StartedOver",
+		},
 		"FailJob by condition":                          {given: failing(exitCode(99), condIs("ConfigIssue")), want: "Failed; keep r0-a1; resync 1s"},
 		"FailJob, but the VM was going":                 {given: []fact{one(v1alpha1.InstanceStopping, 70*time.Second), templateWith(policy), hasOther, anAttempt(0, 1, failedOn("vm-0", time.Hour, time.Minute), exitCode(42))}, want: "Recovering; keep r0-a1; start r0-a2"},
 		"Ignore restarts at once and counts no failure": {given: failing(exitCode(5)), want: "Recovering; keep r0-a1; start r0-a2", reported: "r0 Lost; NoUsableCheckpoint:StartedOver"},
@@ -260,5 +269,24 @@ func TestRepositories(t *testing.T) {
 		require.NoError(t, err, repository)
 		assert.Equal(t, want.host, host, repository)
 		assert.Equal(t, want.path, path, repository)
+	}
+}
+
+// TestRulesForDisruptionsAreNotUsed: Ignore is what the operator does anyway.
+func TestRulesForDisruptionsAreNotUsed(t *testing.T) {
+	for rule, says := range map[string]string{
+		`{"action":"FailJob","onPodConditions":[{"type":"DisruptionTarget"}]}`:                                               "podFailurePolicy.rules[0]: FailJob on condition DisruptionTarget is not used",
+		`{"action":"Count","onPodConditions":[{"type":"Mine","status":"True"},{"type":"DisruptionTarget","status":"True"}]}`: "podFailurePolicy.rules[0]: Count on condition DisruptionTarget is not used",
+		`{"action":"Ignore","onPodConditions":[{"type":"DisruptionTarget"}]}`:                                                "",
+		`{"action":"FailJob","onPodConditions":[{"type":"DisruptionTarget","status":"False"}]}`:                              "",
+		`{"action":"FailJob","onPodConditions":[{"type":"Mine"}]}`:                                                           "",
+		`{"action":"FailJob","onExitCodes":{"operator":"In","values":[1]}}`:                                                  "",
+	} {
+		_, d := given(templateWith(`"podFailurePolicy":{"rules":[` + rule + `]},`)).decide(t)
+		message := messageOf(d, v1alpha1.ConditionIgnoredFields)
+		if says == "" {
+			says = "no condition"
+		}
+		assert.Contains(t, message, says, rule)
 	}
 }

@@ -2,7 +2,9 @@ package spotinstancejob
 
 import (
 	"fmt"
+	"slices"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -15,7 +17,7 @@ type ignored struct{ reason, message string }
 func (s *survey) ignoredFields() *condition {
 	var all []ignored
 	if s.invalid == nil {
-		all = ignoredRestarts(s.template.spec.Template.Spec)
+		all = append(ignoredRestarts(s.template.spec.Template.Spec), ignoredRules(s.template.spec.PodFailurePolicy)...)
 	}
 	if s.job.Spec.CheckpointConfig.CheckpointStorage != nil {
 		all = append(all, ignored{
@@ -56,4 +58,26 @@ func ignoredRestarts(pod corev1.PodSpec) []ignored {
 		}
 	}
 	return all
+}
+
+// ignoredRules are those by which a disruption would fail the job, or count as a failure of the training. A preemption is one, and
+// what this operator is for: no attempt that was disrupted is ever judged by them.
+func ignoredRules(policy *batchv1.PodFailurePolicy) []ignored {
+	if policy == nil {
+		return nil
+	}
+	var all []ignored
+	for i, rule := range policy.Rules {
+		if rule.Action != batchv1.PodFailurePolicyActionIgnore && slices.ContainsFunc(rule.OnPodConditions, isDisruption) {
+			all = append(all, ignored{
+				v1alpha1.ReasonPodFailurePolicy,
+				fmt.Sprintf("spec.jobTemplate.spec.podFailurePolicy.rules[%d]: %s on condition %s is not used: a pod that is disrupted, as by a preemption, is no failure, and its replica continues from the best checkpoint", i, rule.Action, corev1.DisruptionTarget),
+			})
+		}
+	}
+	return all
+}
+
+func isDisruption(pattern batchv1.PodFailurePolicyOnPodConditionsPattern) bool {
+	return pattern.Type == corev1.DisruptionTarget && (pattern.Status == "" || pattern.Status == corev1.ConditionTrue)
 }
