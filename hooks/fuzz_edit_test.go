@@ -33,7 +33,7 @@ var (
 		`"0001-01-01T00:00:00Z"`, `"1969-12-31T23:59:59Z"`, `"2026-03-01T10:30:00Z"`, `"2026-03-01T11:30:00.5+09:00"`, `"2500-01-01T00:00:00Z"`, `"9999-12-31T23:59:59Z"`, `"9999-12-31T23:59:59-12:00"`,
 		`"../../x"`, `"a/b"`, `"a.b.c"`, `"-"`, `"\u0000"`, `"\u2028<>&"`, `"ü"`, `"\ud800"`, `"$(reboot)"`, `"%s%d%!"`, `"0"`, `"-1"`, `"999999"`, `"9223372036854775807"`, `"true"`,
 		`"Planned"`, `"Creating"`, `"Joining"`, `"Ready"`, `"NotReady"`, `"Stopping"`, `"Deleting"`, `"Gone"`, `"Unknown"`, `"True"`, `"False"`,
-		`"Running"`, `"Pending"`, `"Starting"`, `"Succeeded"`, `"Failed"`, `"Lost"`, `"Doomed"`, `"BackingOff"`, `"RestoreFailed"`, `"Suspended"`, `"Recovering"`, `"Completed"`, `"Complete"`, `"FailureTarget"`,
+		`"Running"`, `"Pending"`, `"Starting"`, `"Succeeded"`, `"Failed"`, `"Lost"`, `"Doomed"`, `"BackingOff"`, `"RestoreFailed"`, `"Suspended"`, `"Recovering"`, `"Invalid"`, `"Completed"`, `"Complete"`, `"FailureTarget"`,
 		`"InPlace"`, `"us-central1-a"`, `"us-central1-b"`, `"mars-north1-x"`, `"Standard"`, `"SpotWithStandardFallback"`, `"None"`, `"Stockout"`, `"Quota"`, `"Preempted"`,
 	}
 	nastyNumbers = []string{`0`, `-1`, `1`, `2`, `3`, `64`, `1000`, `2147483647`, `-2147483648`, `2147483648`, `9223372036854775807`, `-9223372036854775808`, `1e300`, `0.5`}

@@ -20,6 +20,8 @@ const (
 	ConditionGPUsIdle = "GPUsIdle"
 	// ConditionCheaperOnDemand is True when all replicas together cost more an hour, as spot VMs, than one on-demand VM.
 	ConditionCheaperOnDemand = "CheaperOnDemand"
+	// ConditionCheckpointsTooOften is True when checkpoints take longer than the interval between them.
+	ConditionCheckpointsTooOften = "CheckpointsTooOften"
 	// ConditionIgnoredFields is True when the spec has fields that are accepted and not used.
 	ConditionIgnoredFields = "IgnoredFields"
 )
@@ -52,6 +54,7 @@ const (
 	ReasonUnsavedState         = "UnsavedState"         // CheckpointsMayNotRestore: volumes, shared memory, connections
 	ReasonPodDoesNotFit        = "PodDoesNotFit"        // SpecValid: a pod asks for more GPUs than the pool's VMs have
 	ReasonFewerGPUsRequested   = "FewerGPUsRequested"   // GPUsIdle
+	ReasonIntervalTooShort     = "IntervalTooShort"     // CheckpointsTooOften
 	ReasonReplicasCostMore     = "ReplicasCostMore"     // CheaperOnDemand
 	ReasonQuickLosses          = "QuickLosses"          // LosingVMs
 	ReasonRestartPolicy        = "RestartPolicy"        // IgnoredFields: the kubelet restarts nothing in place

@@ -128,11 +128,11 @@ type CheckpointStorageConfig struct {
 }
 
 // JobPhase sums up the state of a SpotInstanceJob.
-// +kubebuilder:validation:Enum=Pending;Running;Recovering;Suspended;Succeeded;Failed
+// +kubebuilder:validation:Enum=Pending;Running;Recovering;Suspended;Invalid;Succeeded;Failed
 type JobPhase string
 
 const (
-	// JobPending means that no replica has trained yet, or that the spec cannot be run.
+	// JobPending means that no replica has trained yet.
 	JobPending JobPhase = "Pending"
 	// JobRunning means that every replica trains, or is on its way to its first start while others train.
 	JobRunning JobPhase = "Running"
@@ -140,6 +140,8 @@ const (
 	JobRecovering JobPhase = "Recovering"
 	// JobSuspended means that spec.suspend holds and no replica is left.
 	JobSuspended JobPhase = "Suspended"
+	// JobInvalid means that no replica trains, and none will until the spec, or the pool's, is changed: see SpecValid.
+	JobInvalid JobPhase = "Invalid"
 	// JobSucceeded is final: one replica completed the training.
 	JobSucceeded JobPhase = "Succeeded"
 	// JobFailed is final: the training failed more often than backoffLimit allows, or past its deadline.

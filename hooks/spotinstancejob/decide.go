@@ -201,11 +201,15 @@ func (s *survey) conclude(phase v1alpha1.JobPhase) decision {
 
 // trainingPhase sums up a job that is neither suspended nor over.
 func (s *survey) trainingPhase() v1alpha1.JobPhase {
-	phase := v1alpha1.JobPending
+	phase, mayTrain := v1alpha1.JobPending, false
 	for _, of := range s.slots {
 		if of.verdict == running || of.verdict == ending {
 			phase = v1alpha1.JobRunning
 		}
+		mayTrain = mayTrain || of.verdict == running || of.verdict == ending || of.verdict == doomed || of.verdict == starting
+	}
+	if !mayTrain && (s.invalid != nil || s.misfit() != nil) {
+		return v1alpha1.JobInvalid
 	}
 	for _, of := range s.slots {
 		trained := s.ledger.Replicas[of.replica].Through > 0

@@ -148,14 +148,14 @@ func TestHolding(t *testing.T) {
 	checkTales(t, map[string]tale{
 		"a parent being deleted changes nothing": {given: []fact{working, deleted}, want: "; keep r0-a1 r1-a1"},
 		"nor when a VM is lost":                  {given: []fact{gone("vm-0", time.Second), deleted, statusPhase(v1alpha1.JobRunning), anAttempt(0, 1, trains("vm-0", time.Hour))}, want: "Running; keep r0-a1"},
-		"an invalid spec starts nothing":         {given: []fact{badRepo}, want: "Pending"},
+		"an invalid spec starts nothing":         {given: []fact{badRepo}, want: "Invalid"},
 		"an invalid spec holds what is there":    {given: []fact{working, badRepo}, want: "Running; keep r0-a1 r1-a1"},
 		"an invalid spec does not shorten backoffLimit": {
 			given: []fact{
 				one(v1alpha1.InstanceReady, time.Hour), templateWith(`"backoffLimit":20,`), badRepo,
 				anAttempt(0, 9, failedOn("vm-0", time.Hour, time.Minute), carries(`{"replicas":{"0":{"through":8,"failures":8}}}`)),
 			},
-			want: "Recovering; keep r0-a9",
+			want: "Invalid; keep r0-a9",
 		},
 	})
 }

@@ -1,9 +1,14 @@
 package spotinstancejob
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
 const (
@@ -108,6 +113,23 @@ func (s *survey) recovery() time.Duration {
 		}
 	}
 	return longest
+}
+
+// tooOften warns of checkpoints that take longer than the interval between them. It stays until they take clearly less, so that it
+// does not come and go with each of them.
+func (s *survey) tooOften() *condition {
+	interval, took := s.job.Spec.CheckpointConfig.CheckpointInterval, s.measured().Round(time.Second)
+	limit := interval.Duration
+	if meta.IsStatusConditionTrue(s.job.Status.Conditions, v1alpha1.ConditionCheckpointsTooOften) {
+		limit = time.Duration(float64(limit) / steady)
+	}
+	if interval.Auto || took <= limit {
+		return nil
+	}
+	return &condition{
+		v1alpha1.ConditionCheckpointsTooOften, v1alpha1.ReasonIntervalTooShort,
+		fmt.Sprintf("spec.checkpointConfig.checkpointInterval is %s, and a checkpoint takes %s: each replica is checkpointed without a pause, which holds the training up: set it to auto, or to %s or more", interval.Duration, took, 10*took), true,
+	}
 }
 
 // median is the middle one, the greater of two, or 0 of none.

@@ -2,6 +2,7 @@ package spotinstancejob
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,4 +168,39 @@ func TestNameOfAScheduledCheckpointStays(t *testing.T) {
 		names[d.backups[0].name] = true
 	}
 	assert.Len(t, names, 1)
+}
+
+// TestCheckpointsTooOften: a checkpoint takes as long as from when it was asked for until its images were pushed.
+func TestCheckpointsTooOften(t *testing.T) {
+	every := func(interval time.Duration) fact {
+		return func(w *world) { w.job.Spec.CheckpointConfig.CheckpointInterval.Duration = interval }
+	}
+	warned := func(w *world) {
+		w.job.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionCheckpointsTooOften, Status: metav1.ConditionTrue}}
+	}
+	took := func(d time.Duration) fact {
+		return aCheckpoint("c", 0, 1, time.Minute, time.Hour, done(time.Minute-d))
+	}
+	const none = "no condition CheckpointsTooOften"
+	const says = "spec.checkpointConfig.checkpointInterval is 1s, and a checkpoint takes 6s: each replica is checkpointed without a pause, which holds the training up: set it to auto, or to 1m0s or more"
+	for name, c := range map[string]struct {
+		given []fact
+		want  string
+	}{
+		"back to back":              {[]fact{every(time.Second), took(6 * time.Second)}, says},
+		"no checkpoint yet":         {[]fact{every(time.Second)}, none},
+		"one that is under way":     {[]fact{every(time.Second), aCheckpoint("c", 0, 1, time.Minute, time.Hour)}, none},
+		"as long as the interval":   {[]fact{every(6 * time.Second), took(6 * time.Second)}, none},
+		"clearly less, once warned": {[]fact{every(8 * time.Second), took(6 * time.Second), warned}, none},
+		"a little less, once warned": {
+			[]fact{every(7 * time.Second), took(6 * time.Second), warned}, strings.Replace(says, "is 1s", "is 7s", 1),
+		},
+		"chosen by the operator":  {[]fact{auto, took(6 * time.Minute)}, none},
+		"of a job that succeeded": {[]fact{every(time.Second), took(6 * time.Second), over(v1alpha1.JobSucceeded, time.Minute)}, none},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, d := given(append([]fact{ready("vm-0"), anAttempt(0, 1, trains("vm-0", time.Hour))}, c.given...)...).decide(t)
+			assert.Equal(t, c.want, messageOf(d, v1alpha1.ConditionCheckpointsTooOften))
+		})
+	}
 }

@@ -51,7 +51,7 @@ func (s *survey) conditions(phase v1alpha1.JobPhase) []condition {
 	holding := []condition{s.ready(phase), s.specValid()}
 	troubles := []*condition{s.stalled(), s.restoreTrouble(), s.ignoredFields()}
 	if phase != v1alpha1.JobSucceeded && phase != v1alpha1.JobFailed {
-		troubles = append(troubles, s.mayNotRestore(), s.startedOver(), s.losingVMs(), s.gpusIdle(), s.dearerThanOnDemand())
+		troubles = append(troubles, s.mayNotRestore(), s.startedOver(), s.losingVMs(), s.tooOften(), s.gpusIdle(), s.dearerThanOnDemand())
 	}
 	for _, trouble := range troubles {
 		if trouble != nil {

@@ -9,7 +9,7 @@ spec.jobTemplate.spec.template.spec: asks for 4 nvidia.com/gpu, and VMs of SpotI
 
 status job resnet
 ----
-Pending, 0 of 2 active on no VM, no preemption
+Invalid, 0 of 2 active on no VM, no preemption
 Ready=False: SpecInvalid
 SpecValid=False: PodDoesNotFit
 
