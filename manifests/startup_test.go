@@ -35,6 +35,7 @@ func TestSampleStartupScriptFitsIntoAVMsMetadata(t *testing.T) {
 	}.Script()
 	require.NoError(t, err)
 	assert.Less(t, len(script), metadataLimit/4, "there is room for what users add")
+	assert.Empty(t, bootstrap.UserScriptProblem(sample(t)))
 }
 
 // The page's command puts the script into a pool as it is.

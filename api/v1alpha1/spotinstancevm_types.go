@@ -23,7 +23,8 @@ type SpotInstanceVMSpec struct {
 	// Where and as what the VMs run.
 	GCP GCPConfig `json:"gcp"`
 
-	// Script that each VM runs before it joins the cluster. It must be safe to run again.
+	// Script that each VM runs before it joins the cluster: bash runs it if it has no #! line. It must be safe to run again.
+	// cloud-config, Windows line ends and others that no Linux VM can run are refused.
 	// +kubebuilder:validation:MaxLength=131072
 	// +optional
 	StartupScript string `json:"startupScript,omitempty"`

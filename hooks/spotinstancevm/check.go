@@ -34,6 +34,9 @@ func specProblems(id identity, pool *v1alpha1.SpotInstanceVM, s settings) []prob
 	if err := probe(id, s).Validate(); err != nil && len(problems) == 0 {
 		add(fieldOf(err.Error()), "%s", err)
 	}
+	if trouble := bootstrap.UserScriptProblem(s.startupScript); trouble != "" {
+		add("spec.startupScript", "%s", trouble)
+	}
 	for _, p := range append(bootstrap.LabelProblems(s.nodeLabels), bootstrap.TaintProblems(s.taints)...) {
 		add("spec."+p.Field, "%s", p.Message)
 	}

@@ -2,8 +2,10 @@ package spotinstancevm
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/bootstrap"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
 
@@ -62,15 +64,17 @@ func builtInProblems(gpu v1alpha1.GPUConfig, s settings) []problem {
 
 // runnable is what SpecValid says when nothing is wrong with the spec: also what it leaves open and may be an oversight.
 func runnable(s settings) string {
-	const fine = "the spec can be run"
+	said := []string{"the spec can be run"}
 	builtIn := gce.BuiltInAccelerator(s.machineType)
 	switch {
 	case s.gpus > 0:
-		return fine
 	case gce.AttachesGPUs(s.machineType):
-		return fine + "; VMs have no GPUs, since spec.gpu is unset and machine type " + s.machineType + " comes without: set spec.gpu if pods are to use some"
+		said = append(said, "VMs have no GPUs, since spec.gpu is unset and machine type "+s.machineType+" comes without: set spec.gpu if pods are to use some")
 	case builtIn != "":
-		return fine + "; spec.gpu is unset and machine type " + s.machineType + " comes with " + builtIn + ": set spec.gpu, so that VMs are waited for until they show their GPUs and pods are compared with them"
+		said = append(said, "spec.gpu is unset and machine type "+s.machineType+" comes with "+builtIn+": set spec.gpu, so that VMs are waited for until they show their GPUs and pods are compared with them")
 	}
-	return fine
+	if program := bootstrap.Interpreter(s.startupScript); program != "" {
+		said = append(said, fmt.Sprintf("spec.startupScript is run by %.60s: spec.vmImage must have it, or no VM joins", program))
+	}
+	return strings.Join(said, "; ")
 }

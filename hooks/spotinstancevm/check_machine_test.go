@@ -102,3 +102,13 @@ func TestMachineRules(t *testing.T) {
 		})
 	}
 }
+
+// TestScriptOfAnotherInterpreterIsRun: Linux starts it, if the image has the interpreter, which nobody knows here.
+func TestScriptOfAnotherInterpreterIsRun(t *testing.T) {
+	w := newWorld(t, fixed(1), func(p *v1alpha1.SpotInstanceVM) { p.Spec.StartupScript = "#!/usr/bin/env python3\nprint(1)\n" })
+	w.run(3 * time.Second)
+	found := w.condition(v1alpha1.ConditionSpecValid)
+	require.Equal(t, metav1.ConditionTrue, found.Status)
+	require.Equal(t, fine+"; spec.startupScript is run by python3: spec.vmImage must have it, or no VM joins", found.Message)
+	require.Positive(t, w.inserts())
+}

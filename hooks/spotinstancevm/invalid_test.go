@@ -62,6 +62,14 @@ func TestInvalidPools(t *testing.T) {
 			edit:      func(s *spec) { s.JoinTimeout = &metav1.Duration{Duration: 99999 * time.Hour} },
 			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonInvalid, says: []string{"spec.joinTimeout", "set it to 2h or less"},
 		},
+		"startup script with the line ends of Windows": {
+			edit:      func(s *spec) { s.StartupScript = "#!/bin/bash\r\napt-get update\r\n" },
+			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonInvalid, says: []string{"spec.startupScript: ", "line 1", "dos2unix"},
+		},
+		"startup script that is for cloud-init": {
+			edit:      func(s *spec) { s.StartupScript = "#cloud-config\npackages: [kubeadm]\n" },
+			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonInvalid, says: []string{"spec.startupScript: ", "cloud-init", "write a bash script"},
+		},
 		"zone that GCE does not know": {
 			edit:      func(s *spec) { s.GCP.Zone = "us-central9-z" },
 			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonZoneUnknown, says: []string{"spec.gcp.zone", "us-central9-z"},
