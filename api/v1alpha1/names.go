@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 )
 
 // Labels. Values are hashes, UIDs or numbers, so that they always fit; full names go into annotations.
@@ -65,4 +66,12 @@ func PoolID(namespace, name string) string {
 func Hash(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
+}
+
+// FullMachineType is a machine type with its series. GCE's names of custom N1 machine types, such as custom-8-53248, lack it.
+func FullMachineType(machineType string) string {
+	if strings.HasPrefix(machineType, "custom-") {
+		return "n1-" + machineType
+	}
+	return machineType
 }

@@ -21,6 +21,9 @@ func TestMachineRules(t *testing.T) {
 	}
 	const attaches = " to n1 machine types: use nvidia-tesla-t4, nvidia-tesla-p4, nvidia-tesla-v100 or nvidia-tesla-p100, or a machine type that comes with other GPUs, such as g2-standard-8"
 	const noGPUs = " has no GPUs and takes none: use an n1 or a GPU machine type such as g2-standard-8 as spec.gcp.machineType, or remove spec.gpu"
+	unknown := func(machine string) string {
+		return "; whether machine type " + machine + " comes with the GPUs of spec.gpu is not known, and none are attached: VMs that show none are replaced after spec.joinTimeout"
+	}
 	const unset = "the spec can be run; spec.gpu is unset and machine type "
 	const waited = ": set spec.gpu, so that VMs are waited for until they show their GPUs and pods are compared with them"
 	const spot, standard, fallback = v1alpha1.ProvisioningSpot, v1alpha1.ProvisioningStandard, v1alpha1.ProvisioningSpotWithStandardFallback
@@ -45,6 +48,14 @@ func TestMachineRules(t *testing.T) {
 		"n1, a GPU in short":        {machine: "n1-standard-4", gpu: gpu("t4", 1), want: "spec.gpu.type: GCE attaches no t4" + attaches},
 		"n1, custom, one T4":        {machine: "n1-custom-8-32768", gpu: gpu("nvidia-tesla-t4", 1), want: fine},
 		"n1, custom, built-in only": {machine: "n1-custom-8-32768", gpu: gpu("nvidia-a100-80gb", 1), want: "spec.gpu.type: GCE attaches no nvidia-a100-80gb" + attaches},
+		"custom, one T4":            {machine: "custom-8-53248", gpu: gpu("nvidia-tesla-t4", 1), want: fine},
+		"custom, more memory":       {machine: "custom-8-106496-ext", gpu: gpu("nvidia-tesla-v100", 1), want: fine},
+		"custom, three T4":          {machine: "custom-8-53248", gpu: gpu("nvidia-tesla-t4", 3), want: "spec.gpu.count: GCE does not attach 3 nvidia-tesla-t4 to one VM: use 1, 2 or 4"},
+		"custom, a GPU of another":  {machine: "custom-8-53248", gpu: gpu("nvidia-l4", 1), want: "spec.gpu.type: GCE attaches no nvidia-l4" + attaches},
+		"custom without GPUs":       {machine: "custom-8-53248", want: "the spec can be run; VMs have no GPUs, since spec.gpu is unset and machine type custom-8-53248 comes without: set spec.gpu if pods are to use some"},
+		"custom, hyperdisk":         {machine: "custom-8-53248", gpu: gpu("nvidia-tesla-t4", 1), disk: "hyperdisk-balanced", want: "spec.gcp.diskType: n1 machine types take no hyperdisk-balanced: use pd-balanced, pd-ssd or pd-standard, or leave it unset"},
+		"n2, custom, with a GPU":    {machine: "n2-custom-8-32768", gpu: gpu("nvidia-tesla-t4", 1), want: "spec.gpu: machine type n2-custom-8-32768" + noGPUs},
+		"unknown without GPUs":      {machine: "q1-standard-8", want: fine},
 		"n1 without GPUs":           {machine: "n1-standard-4", want: "the spec can be run; VMs have no GPUs, since spec.gpu is unset and machine type n1-standard-4 comes without: set spec.gpu if pods are to use some"},
 		"g2, its L4":                {machine: "g2-standard-8", gpu: gpu("nvidia-l4", 1), want: fine},
 		"g2, its L4, workstation":   {machine: "g2-standard-8", gpu: gpu("nvidia-l4-vws", 1), want: fine},
@@ -56,8 +67,8 @@ func TestMachineRules(t *testing.T) {
 		"g1 with a GPU":             {machine: "g1-small", gpu: gpu("nvidia-tesla-t4", 1), want: "spec.gpu: machine type g1-small" + noGPUs},
 		"c4 with a GPU":             {machine: "c4-standard-8", gpu: gpu("nvidia-tesla-t4", 1), want: "spec.gpu: machine type c4-standard-8" + noGPUs},
 		"e2 without GPUs":           {machine: "e2-standard-4", want: fine},
-		"a series of the future":    {machine: "g9-standard-8", gpu: gpu("nvidia-x9", 3), disk: "pd-standard", model: standard, want: fine},
-		"a letter of the future":    {machine: "q1-standard-8", gpu: gpu("nvidia-x9", 3), want: fine},
+		"a series of the future":    {machine: "g9-standard-8", gpu: gpu("nvidia-x9", 3), disk: "pd-standard", model: standard, want: fine + unknown("g9-standard-8")},
+		"a letter of the future":    {machine: "q1-standard-8", gpu: gpu("nvidia-x9", 3), want: fine + unknown("q1-standard-8")},
 		"a size of the future":      {machine: "g2-standard-6", gpu: gpu("nvidia-l4", 3), want: fine},
 
 		// Disks; unset is right everywhere.
@@ -99,6 +110,20 @@ func TestMachineRules(t *testing.T) {
 				require.Equal(t, v1alpha1.ReasonInvalid, found.Reason)
 				require.Equal(t, v1alpha1.PoolInvalid, w.pool.Status.Phase)
 			}
+		})
+	}
+}
+
+// TestGPUsAreAttachedToN1Only: also to what GCE calls custom, without its series.
+func TestGPUsAreAttachedToN1Only(t *testing.T) {
+	for machineType, attached := range map[string]int32{"n1-standard-4": 1, "custom-8-53248": 1, "n1-custom-8-53248": 1, "q1-standard-8": 0} {
+		t.Run(machineType, func(t *testing.T) {
+			w := newWorld(t, fixed(1), func(p *v1alpha1.SpotInstanceVM) { p.Spec.GCP.MachineType = machineType })
+			w.run(3 * time.Second)
+			vms := w.gce.Instances()
+			require.Len(t, vms, 1)
+			require.Equal(t, machineType, vms[0].Spec.MachineType)
+			require.Equal(t, attached, vms[0].Spec.AcceleratorCount)
 		})
 	}
 }

@@ -135,9 +135,7 @@ func joiningCondition(o observed, d decision) metav1.Condition {
 		return condition(v1alpha1.ConditionVMsJoining, true, v1alpha1.ReasonJoining, "VMs become Ready Nodes")
 	}
 	if suspect, found := withoutGPUs(d.machines); found {
-		return condition(v1alpha1.ConditionVMsJoining, false, v1alpha1.ReasonGPUsMissing, fmt.Sprintf(
-			"Node %s is Ready and shows %d of %d %s: install the GPU driver on the VM image and NVIDIA's device plugin in the cluster",
-			suspect.name, suspect.node.gpus, suspect.gpus, resourceGPU))
+		return condition(v1alpha1.ConditionVMsJoining, false, v1alpha1.ReasonGPUsMissing, gpusMissingText(o.settings, suspect))
 	}
 	suspect := d.starts.rounds[len(d.starts.rounds)-1]
 	if isNameTaken(suspect) {
@@ -153,6 +151,15 @@ func joiningCondition(o observed, d decision) metav1.Condition {
 	return condition(v1alpha1.ConditionVMsJoining, false, v1alpha1.ReasonStartsFail, fmt.Sprintf(
 		"%s in a row did not become a Ready Node: %s with: gcloud compute instances get-serial-port-output %s --zone %s --project %s",
 		times(len(d.starts.rounds)), when, suspect.name, suspect.zone, o.id.project))
+}
+
+func gpusMissingText(s settings, m machine) string {
+	text := fmt.Sprintf("Node %s is Ready and shows %d of %d %s: install the GPU driver on the VM image and NVIDIA's device plugin in the cluster",
+		m.name, m.node.gpus, m.gpus, resourceGPU)
+	if isUnknownSeries(s) {
+		text += ", or use another spec.gcp.machineType, if " + s.machineType + " comes without GPUs"
+	}
+	return text
 }
 
 // withoutGPUs is a VM that waits for nothing but its GPUs.

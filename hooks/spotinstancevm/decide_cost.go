@@ -31,7 +31,7 @@ func runsOf(o observed) []cost.Run {
 // not tell.
 func (s settings) priced(m machine) cost.VM {
 	vm := cost.VM{Zone: m.zone, MachineType: cmp.Or(m.seen.machine, s.machineType)}
-	if gce.AttachesGPUs(vm.MachineType) {
+	if gce.AttachesGPUs(v1alpha1.FullMachineType(vm.MachineType)) {
 		vm.Accelerator, vm.Accelerators = s.accelerator, m.gpus
 	}
 	return vm

@@ -164,6 +164,10 @@ func TestNodeWithoutGPUsIsNamed(t *testing.T) {
 	require.Equal(t, v1alpha1.VMJoinTimeout, w.entry(w.vm(0)).Reason)
 	require.Equal(t, v1alpha1.ReasonGPUsMissing, w.condition(v1alpha1.ConditionVMsJoining).Reason)
 	require.Contains(t, w.condition(v1alpha1.ConditionVMsJoining).Message, "0 of 1 nvidia.com/gpu")
+	require.NotContains(t, w.condition(v1alpha1.ConditionVMsJoining).Message, "machineType", "n1 takes GPUs")
+	w.pool.Spec.GCP.MachineType = "q1-standard-8"
+	w.sync()
+	require.Contains(t, w.condition(v1alpha1.ConditionVMsJoining).Message, "use another spec.gcp.machineType, if q1-standard-8 comes without GPUs")
 }
 
 func TestEvents(t *testing.T) {

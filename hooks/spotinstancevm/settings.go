@@ -20,6 +20,7 @@ type settings struct {
 	zones          []string // in the order in which they are asked, each once
 	image          string
 	machineType    string
+	fullType       string // machineType with its series, which the rules go by
 	diskType       string
 	diskSizeGB     int64
 	gpus           int64
@@ -62,6 +63,7 @@ func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
 		zones:          zonesOf(spec.GCP),
 		image:          spec.VMImage,
 		machineType:    spec.GCP.MachineType,
+		fullType:       v1alpha1.FullMachineType(spec.GCP.MachineType),
 		diskType:       spec.GCP.DiskType,
 		diskSizeGB:     int64(spec.GCP.DiskSizeGB),
 		model:          gce.ModelSpot,
@@ -89,14 +91,14 @@ func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
 		s.diskSizeGB = defaultDiskSizeGB
 	}
 	if s.diskType == "" {
-		s.diskType = gce.DefaultDiskType(s.machineType)
+		s.diskType = gce.DefaultDiskType(s.fullType)
 	}
 	if spec.ProvisioningModel == v1alpha1.ProvisioningStandard {
 		s.model, s.notice = gce.ModelStandard, 0
 	}
 	if spec.GPU != nil {
 		s.gpus = int64(spec.GPU.Count)
-		if gce.AttachesGPUs(s.machineType) {
+		if gce.AttachesGPUs(s.fullType) {
 			s.accelerator = spec.GPU.Type
 		}
 	}

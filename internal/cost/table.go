@@ -28,7 +28,7 @@ type Table struct {
 	rows map[row]Price
 }
 
-type row struct{ region, machine string }
+type row struct{ region, machine string } // machine: v1alpha1.FullMachineType, or the type of an accelerator
 
 // Price is in USD an hour: of a VM, or of one accelerator. 0 means that the table does not tell.
 type Price struct{ OnDemand, Spot float64 }
@@ -52,7 +52,7 @@ type VM struct {
 // VMOf is a VM that a pool has, or would have, in a zone. Only to N1 are accelerators attached.
 func VMOf(pool v1alpha1.SpotInstanceVMSpec, zone, machineType string) VM {
 	vm := VM{Zone: zone, MachineType: cmp.Or(machineType, pool.GCP.MachineType)}
-	if pool.GPU != nil && strings.HasPrefix(vm.MachineType, "n1-") {
+	if pool.GPU != nil && strings.HasPrefix(v1alpha1.FullMachineType(vm.MachineType), "n1-") {
 		vm.Accelerator, vm.Accelerators = pool.GPU.Type, int64(pool.GPU.Count)
 	}
 	return vm
@@ -82,7 +82,7 @@ func Parse(name string, from io.Reader) (*Table, error) {
 }
 
 func (t *Table) add(file *csvtable.Table) error {
-	of := row{strings.TrimSpace(file.Value(columnRegion)), strings.TrimSpace(file.Value(columnMachine))}
+	of := row{strings.TrimSpace(file.Value(columnRegion)), v1alpha1.FullMachineType(strings.TrimSpace(file.Value(columnMachine)))}
 	switch _, twice := t.rows[of]; {
 	case of.region == "":
 		return file.Wrong(columnRegion, "there is none: write one, such as us-central1")
@@ -116,7 +116,7 @@ func (t *Table) Of(vm VM) Price {
 		return Price{}
 	}
 	region := regionOf(vm.Zone)
-	price := t.rows[row{region, vm.MachineType}]
+	price := t.rows[row{region, v1alpha1.FullMachineType(vm.MachineType)}]
 	if vm.Accelerator == "" {
 		return price
 	}
