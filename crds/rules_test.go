@@ -74,6 +74,9 @@ func TestPoolRules(t *testing.T) {
 		"a small disk":                {"gcp.diskSizeGB", int64(9), "greater than or equal to 10"},
 		"a taint":                     {"taints", taint("NoExecute"), ""},
 		"a taint without effect":      {"taints", taint("Never"), "the effect of each taint must be NoSchedule, PreferNoSchedule or NoExecute"},
+		"a runtime's socket":          {"kubeadmJoinConfig", map[string]any{"criSocket": "unix:///var/run/crio/crio.sock"}, ""},
+		"a runtime's socket, by path": {"kubeadmJoinConfig", map[string]any{"criSocket": "/var/run/crio/crio.sock"}, ""},
+		"a runtime by name":           {"kubeadmJoinConfig", map[string]any{"criSocket": "crio"}, "criSocket must be the path of a Unix socket"},
 		"an unknown way to buy":       {"provisioningModel", "Cheap", "supported values"},
 	})
 }

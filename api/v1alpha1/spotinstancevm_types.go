@@ -237,6 +237,13 @@ type KubeadmJoinConfig struct {
 	// host:port of the API server, as the VMs reach it.
 	// +optional
 	ControlPlaneEndpoint string `json:"controlPlaneEndpoint,omitempty"`
+
+	// Socket of the container runtime that the VM is to use, such as unix:///var/run/crio/crio.sock. It is needed where
+	// vmImage has several runtimes: kubeadm refuses to choose. Unset: kubeadm finds the only one.
+	// +kubebuilder:validation:MaxLength=114
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^(unix://)?(/[A-Za-z0-9._-]+)+$')",message="criSocket must be the path of a Unix socket, such as unix:///var/run/crio/crio.sock"
+	// +optional
+	CRISocket string `json:"criSocket,omitempty"`
 }
 
 // ProvisioningModel is how VMs are bought.

@@ -37,6 +37,9 @@ func specProblems(id identity, pool *v1alpha1.SpotInstanceVM, s settings) []prob
 	if trouble := bootstrap.UserScriptProblem(s.startupScript); trouble != "" {
 		add("spec.startupScript", "%s", trouble)
 	}
+	if trouble := bootstrap.CRISocketProblem(s.criSocket); trouble != "" {
+		add("spec.kubeadmJoinConfig.criSocket", "%s", trouble)
+	}
 	for _, p := range append(bootstrap.LabelProblems(s.nodeLabels), bootstrap.TaintProblems(s.taints)...) {
 		add("spec."+p.Field, "%s", p.Message)
 	}

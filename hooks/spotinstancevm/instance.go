@@ -72,6 +72,7 @@ func bootstrapOf(id identity, s settings, vm vmRequest, join bootstrap.Join) boo
 		Taints:     s.taints,
 		UserScript: s.startupScript,
 		CRIU:       s.criu,
+		CRISocket:  s.criSocket,
 		Join:       join,
 	}
 }

@@ -70,6 +70,10 @@ func TestInvalidPools(t *testing.T) {
 			edit:      func(s *spec) { s.StartupScript = "#cloud-config\npackages: [kubeadm]\n" },
 			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonInvalid, says: []string{"spec.startupScript: ", "cloud-init", "write a bash script"},
 		},
+		"socket of a runtime that is no path": {
+			edit:      func(s *spec) { s.KubeadmJoinConfig.CRISocket = "crio" },
+			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonInvalid, says: []string{"spec.kubeadmJoinConfig.criSocket: ", "unix:///var/run/crio/crio.sock"},
+		},
 		"zone that GCE does not know": {
 			edit:      func(s *spec) { s.GCP.Zone = "us-central9-z" },
 			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonZoneUnknown, says: []string{"spec.gcp.zone", "us-central9-z"},

@@ -196,6 +196,7 @@ func TestWhatIsBought(t *testing.T) {
 	w := newWorld(t, fixed(1), func(p *v1alpha1.SpotInstanceVM) {
 		p.Spec.StartupScript = "echo hello\n"
 		p.Spec.NodeLabels = map[string]string{"team": "vision"}
+		p.Spec.KubeadmJoinConfig.CRISocket = "/var/run/crio/crio.sock"
 		p.Spec.GCP.NetworkTags = []string{"k8s-worker"}
 		p.Spec.GCP.ServiceAccount = "trainer@acme.iam.gserviceaccount.com"
 	})
@@ -215,6 +216,7 @@ func TestWhatIsBought(t *testing.T) {
 	require.Equal(t, "1", spec.Labels["spot-training-gpus"])
 	script := spec.Metadata["startup-script"]
 	require.Contains(t, script, "gce://acme/us-central1-a/"+w.vm(0))
+	require.Contains(t, script, "criSocket: unix:///var/run/crio/crio.sock\n")
 	require.Contains(t, script, "team=vision,topology.kubernetes.io/region=us-central1,topology.kubernetes.io/zone=us-central1-a,training.dcnlab.com/pool="+v1alpha1.PoolID("default", "t4-pool"))
 	require.Contains(t, script, "training.dcnlab.com/pool-uid="+string(w.pool.UID))
 }

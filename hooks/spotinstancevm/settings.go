@@ -34,6 +34,7 @@ type settings struct {
 	idleTimeout    time.Duration
 	startupScript  string
 	criu           []string // lines of runc's CRIU configuration
+	criSocket      string   // empty: kubeadm finds it
 	taints         []corev1.Taint
 	nodeLabels     map[string]string
 	networkTags    []string
@@ -96,11 +97,19 @@ func settingsOf(spec v1alpha1.SpotInstanceVMSpec) settings {
 	if spec.ProvisioningModel == v1alpha1.ProvisioningStandard {
 		s.model, s.notice = gce.ModelStandard, 0
 	}
-	if spec.GPU != nil {
-		s.gpus = int64(spec.GPU.Count)
-		if gce.AttachesGPUs(s.fullType) {
-			s.accelerator = spec.GPU.Type
-		}
+	if spec.KubeadmJoinConfig != nil {
+		s.criSocket = spec.KubeadmJoinConfig.CRISocket
+	}
+	return s.withGPUs(spec.GPU)
+}
+
+func (s settings) withGPUs(gpu *v1alpha1.GPUConfig) settings {
+	if gpu == nil {
+		return s
+	}
+	s.gpus = int64(gpu.Count)
+	if gce.AttachesGPUs(s.fullType) {
+		s.accelerator = gpu.Type
 	}
 	return s
 }

@@ -24,6 +24,7 @@ type VM struct {
 	Taints     []corev1.Taint
 	UserScript string   // runs first; bash if it has no #! line; may be empty
 	CRIU       []string // lines of /etc/criu/runc.conf, such as tcp-close; none: the file is left as it is
+	CRISocket  string   // of the container runtime: unix:///path or /path; empty: kubeadm finds the only one
 	Join       Join
 }
 
@@ -64,6 +65,7 @@ func (v VM) Script() (string, error) {
 		"WorkDir":           workDir,
 		"UserScript":        encoded(v.UserScript),
 		"CRIU":              strings.Join(v.CRIU, "\n"),
+		"CRISocket":         v.criSocket(),
 		"JoinConfiguration": strings.TrimSuffix(string(configuration), "\n"),
 	})
 	if err != nil {
@@ -103,17 +105,21 @@ func (v VM) joinConfiguration() map[string]any {
 	if taints == nil {
 		taints = []corev1.Taint{}
 	}
-	return map[string]any{
-		"apiVersion": "kubeadm.k8s.io/v1beta4",
-		"kind":       "JoinConfiguration",
-		"nodeRegistration": map[string]any{
-			"name":   v.Name,
-			"taints": taints,
-			"kubeletExtraArgs": []map[string]string{
-				{"name": "provider-id", "value": v.ProviderID},
-				{"name": "node-labels", "value": joined(v.Labels)},
-			},
+	registration := map[string]any{
+		"name":   v.Name,
+		"taints": taints,
+		"kubeletExtraArgs": []map[string]string{
+			{"name": "provider-id", "value": v.ProviderID},
+			{"name": "node-labels", "value": joined(v.Labels)},
 		},
+	}
+	if v.CRISocket != "" {
+		registration["criSocket"] = v.criSocket()
+	}
+	return map[string]any{
+		"apiVersion":       "kubeadm.k8s.io/v1beta4",
+		"kind":             "JoinConfiguration",
+		"nodeRegistration": registration,
 		"discovery": map[string]any{
 			"bootstrapToken": map[string]any{
 				"token":             v.Join.Token,
@@ -123,6 +129,14 @@ func (v VM) joinConfiguration() map[string]any {
 		},
 		"patches": map[string]any{"directory": workDir + "/patches"},
 	}
+}
+
+// criSocket is the socket as a URL: kubeadm calls a bare path deprecated.
+func (v VM) criSocket() string {
+	if strings.HasPrefix(v.CRISocket, "/") {
+		return "unix://" + v.CRISocket
+	}
+	return v.CRISocket
 }
 
 func joined(labels map[string]string) string {

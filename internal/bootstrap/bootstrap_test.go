@@ -140,6 +140,54 @@ func TestScriptTellsCRIU(t *testing.T) {
 	}
 }
 
+// TestScriptNamesTheRuntime: where an image has several, kubeadm joins and cleans up only if it is told which.
+func TestScriptNamesTheRuntime(t *testing.T) {
+	const twoRuntimes = `
+case "$1" in
+  version) echo v1.36.3 ;;
+  join) cp "$3" "$STARTUP_ROOT/joined-with"; [[ -e "$STARTUP_ROOT/clean" ]] ;;
+  reset) echo "$@" >> "$STARTUP_ROOT/calls"; touch "$STARTUP_ROOT/clean" ;;
+esac`
+	for name, c := range map[string]struct{ socket, joinsWith, resets string }{
+		"a URL":  {"unix:///var/run/crio/crio.sock", "unix:///var/run/crio/crio.sock", "reset --force --cri-socket unix:///var/run/crio/crio.sock\n"},
+		"a path": {"/run/containerd/containerd.sock", "unix:///run/containerd/containerd.sock", "reset --force --cri-socket unix:///run/containerd/containerd.sock\n"},
+		"none":   {"", "", "reset --force\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := vm()
+			v.CRISocket = c.socket
+			script, err := v.Script()
+			require.NoError(t, err)
+			m := newMachine(t, twoRuntimes)
+			output, err := m.run(script)
+			require.NoError(t, err, output)
+			require.Equal(t, c.resets, m.read("calls"))
+			var configuration struct {
+				NodeRegistration struct {
+					CRISocket *string `json:"criSocket"`
+				} `json:"nodeRegistration"`
+			}
+			require.NoError(t, yaml.Unmarshal([]byte(m.read("joined-with")), &configuration))
+			if c.joinsWith == "" {
+				require.Nil(t, configuration.NodeRegistration.CRISocket, "kubeadm finds the only one")
+				return
+			}
+			require.Equal(t, &c.joinsWith, configuration.NodeRegistration.CRISocket)
+		})
+	}
+}
+
+func TestCRISockets(t *testing.T) {
+	for socket, fine := range map[string]bool{
+		"": true, "unix:///var/run/crio/crio.sock": true, "/run/containerd/containerd.sock": true, "unix:///run/cri-dockerd.sock": true,
+		"unix://" + strings.Repeat("/abcdefghi", 10) + "/sevenxx": false, "unix://" + strings.Repeat("/abcdefghi", 10) + "/sixxxx": true,
+		"run/crio.sock": false, "unix://run/crio.sock": false, "unix:/run/crio.sock": false, "tcp://127.0.0.1:1": false, "npipe:////./pipe/x": false,
+		"crio": false, "unix://": false, "/": false, "/run/": false, "/run/crio.sock\n": false, "/run/a b": false, "/run/'; reboot; '": false,
+	} {
+		require.Equal(t, fine, bootstrap.CRISocketProblem(socket) == "", socket)
+	}
+}
+
 func TestScriptCopesWithTrouble(t *testing.T) {
 	for name, c := range map[string]struct {
 		kubeadm, user string
@@ -216,6 +264,7 @@ func TestHostileFieldsAreRefused(t *testing.T) {
 		"taint effect": func(v *bootstrap.VM, s string) { v.Taints[0].Effect = corev1.TaintEffect(s) },
 		"token":        func(v *bootstrap.VM, s string) { v.Join.Token = s },
 		"hash":         func(v *bootstrap.VM, s string) { v.Join.CACertHash = s },
+		"CRI socket":   func(v *bootstrap.VM, s string) { v.CRISocket = "unix:///run/" + s },
 		"CRIU option":  func(v *bootstrap.VM, s string) { v.CRIU = []string{s} },
 		"endpoint":     func(v *bootstrap.VM, s string) { v.Join.Endpoint = s },
 	}

@@ -16,6 +16,19 @@ var providerIDForm = regexp.MustCompile(`^gce://[a-z0-9.:-]+/[a-z0-9-]+/[a-z0-9-
 // criuOptionForm is an option without a value, as in criu(8) without its dashes.
 var criuOptionForm = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 
+// criSocketForm has nothing that a shell would read as more than a word.
+var criSocketForm = regexp.MustCompile(`^(unix://)?((/[A-Za-z0-9._-]+)+)$`)
+
+// CRISocketProblem is why kubeadm or Linux would refuse the socket of a container runtime; empty if it would not.
+func CRISocketProblem(socket string) string {
+	const longest = 107 // of a Unix socket's path, on Linux
+	form := criSocketForm.FindStringSubmatch(socket)
+	if socket == "" || form != nil && len(form[2]) <= longest {
+		return ""
+	}
+	return fmt.Sprintf("%.120q is no Unix socket with an absolute path of at most %d letters, digits, dots, dashes and underscores: write one such as unix:///var/run/crio/crio.sock, or remove it", socket, longest)
+}
+
 // Problems are the values that a kubelet or kubeadm would refuse on the VM, where nobody sees the message.
 func (v VM) Problems() []Problem {
 	var problems []Problem
@@ -29,6 +42,9 @@ func (v VM) Problems() []Problem {
 		if !criuOptionForm.MatchString(option) {
 			problems = append(problems, Problem{Field: "criu", Message: fmt.Sprintf("%.40q is no option of CRIU", option)})
 		}
+	}
+	if message := CRISocketProblem(v.CRISocket); message != "" {
+		problems = append(problems, Problem{Field: "criSocket", Message: message})
 	}
 	problems = append(problems, LabelProblems(v.Labels)...)
 	problems = append(problems, TaintProblems(v.Taints)...)
