@@ -157,6 +157,34 @@ type GPUConfig struct {
 	// Number of GPUs per VM.
 	// +kubebuilder:validation:Minimum=1
 	Count int32 `json:"count"`
+
+	// Resource that a Node shows its GPUs as, and that pods ask for. Unset: nvidia.com/gpu. A VM is Ready when it shows count of
+	// them. Any other name, such as nvidia.com/gpu.shared or nvidia.com/mig-1g.10gb: when it shows at least one, since shared and
+	// divided GPUs are not as many as count says. None: no resource is waited for, as with dynamic resource allocation.
+	// +kubebuilder:validation:MaxLength=308
+	// +kubebuilder:validation:XValidation:rule="self in ['', 'None'] || self.matches('^[a-z0-9.-]+/[A-Za-z0-9._-]+$')",message="resourceName must be what the device plugin calls the GPUs, such as nvidia.com/gpu.shared, or None, if VMs are not to wait for any"
+	// +optional
+	ResourceName string `json:"resourceName,omitempty"`
+}
+
+// Values of spec.gpu.resourceName that mean something of their own.
+const (
+	// GPUResourceNVIDIA is the default: what NVIDIA's device plugin calls a GPU.
+	GPUResourceNVIDIA = "nvidia.com/gpu"
+	// GPUResourceNone is for GPUs that are no resource of a Node.
+	GPUResourceNone = "None"
+)
+
+// Resource is what a Node shows its GPUs as; empty: nothing tells.
+func (g *GPUConfig) Resource() corev1.ResourceName {
+	switch {
+	case g == nil || g.ResourceName == GPUResourceNone:
+		return ""
+	case g.ResourceName == "":
+		return GPUResourceNVIDIA
+	default:
+		return corev1.ResourceName(g.ResourceName)
+	}
 }
 
 // GCPConfig is where and as what the VMs run.

@@ -8,9 +8,6 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
-// resourceGPU is what NVIDIA's device plugin calls a GPU.
-const resourceGPU corev1.ResourceName = "nvidia.com/gpu"
-
 // fieldOfPod is where the user wrote what the pod asks for.
 const fieldOfPod = "spec.jobTemplate.spec.template.spec"
 
@@ -23,7 +20,7 @@ func (s *survey) misfit() *specError {
 	}
 	return &specError{
 		fieldOfPod,
-		fmt.Sprintf("asks for %d %s, and VMs of SpotInstanceVM %s have %d", asked, resourceGPU, s.job.Spec.SpotInstanceVMRef.Name, had),
+		fmt.Sprintf("asks for %d %s, and VMs of SpotInstanceVM %s have %d", asked, s.pool.gpuResource, s.job.Spec.SpotInstanceVMRef.Name, had),
 		fmt.Sprintf("lower it, delete this SpotInstanceJob and apply it again, or give the SpotInstanceVM spec.gpu.count %d and a machine type to match", asked),
 	}
 }
@@ -34,33 +31,44 @@ func (s *survey) gpusIdle() *condition {
 	if !known || asked >= had || len(s.template.spec.Template.Spec.ResourceClaims) > 0 { // a claim may be for GPUs
 		return nil
 	}
+	const again = "in resources.limits, delete this SpotInstanceJob and apply it again"
+	const unless = "all of them idle, unless its containers find them in another way"
+	if s.pool.gpuResource != v1alpha1.GPUResourceNVIDIA {
+		return &condition{
+			v1alpha1.ConditionGPUsIdle, v1alpha1.ReasonFewerGPUsRequested,
+			fmt.Sprintf("%s: asks for no %s, which is what VMs of SpotInstanceVM %s show their GPUs as (its spec.gpu.resourceName): %s: to use them ask for it %s",
+				fieldOfPod, s.pool.gpuResource, s.job.Spec.SpotInstanceVMRef.Name, unless, again), true,
+		}
+	}
 	number, idle := fmt.Sprint(asked), fmt.Sprintf("%d of them idle on each VM, since it runs one replica", had-asked)
 	if asked == 0 {
-		number, idle = "no", "all of them idle, unless its containers find them in another way"
+		number, idle = "no", unless
 	}
 	return &condition{
 		v1alpha1.ConditionGPUsIdle, v1alpha1.ReasonFewerGPUsRequested,
-		fmt.Sprintf("%s: asks for %s %s, and VMs of SpotInstanceVM %s have %d: %s: to use them ask for %d in resources.limits, delete this SpotInstanceJob and apply it again",
-			fieldOfPod, number, resourceGPU, s.job.Spec.SpotInstanceVMRef.Name, had, idle, had), true,
+		fmt.Sprintf("%s: asks for %s %s, and VMs of SpotInstanceVM %s have %d: %s: to use them ask for %d %s",
+			fieldOfPod, number, s.pool.gpuResource, s.job.Spec.SpotInstanceVMRef.Name, had, idle, had, again), true,
 	}
 }
 
 // gpus are those that a pod asks for and those that each VM of the pool has. They are not known without a pool, or when the
-// pool does not tell: its machine type may come with some.
+// pool does not tell: its machine type may come with some. As another resource than NVIDIA's default, VMs show any number of
+// shared or divided GPUs: only to ask for none is sure to be too few.
 func (s *survey) gpus() (asked, had int64, known bool) {
-	if s.invalid != nil || s.pool == nil || s.pool.gpus == 0 {
+	if s.invalid != nil || s.pool == nil || s.pool.gpuResource == "" {
 		return 0, 0, false
 	}
-	return gpusOf(s.template.spec.Template.Spec), s.pool.gpus, true
+	asked = gpusOf(s.template.spec.Template.Spec, s.pool.gpuResource)
+	return asked, s.pool.gpus, asked == 0 || s.pool.gpuResource == v1alpha1.GPUResourceNVIDIA
 }
 
 // gpusOf is what the scheduler looks for, as in
 // https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers: init containers
 // run one after the other, beside the sidecars started before them, and the others at the same time, beside all sidecars.
-func gpusOf(pod corev1.PodSpec) int64 {
+func gpusOf(pod corev1.PodSpec, resource corev1.ResourceName) int64 {
 	var sidecars, most int64
 	for _, c := range pod.InitContainers {
-		n := gpusOfContainer(c)
+		n := gpusOfContainer(c, resource)
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 			sidecars += n
 			n = 0
@@ -69,13 +77,13 @@ func gpusOf(pod corev1.PodSpec) int64 {
 	}
 	together := sidecars
 	for _, c := range pod.Containers {
-		together += gpusOfContainer(c)
+		together += gpusOfContainer(c, resource)
 	}
 	return max(most, together)
 }
 
 // gpusOfContainer takes the limit: the API server takes no request for GPUs that differs from it.
-func gpusOfContainer(c corev1.Container) int64 {
-	limit := c.Resources.Limits[resourceGPU]
+func gpusOfContainer(c corev1.Container, resource corev1.ResourceName) int64 {
+	limit := c.Resources.Limits[resource]
 	return limit.Value()
 }

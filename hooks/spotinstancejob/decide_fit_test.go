@@ -27,6 +27,13 @@ func podWith(spec string) fact {
 // have is a pool of VMs with so many GPUs.
 func have(gpus int32) fact { return func(w *world) { w.pool.Spec.GPU.Count = gpus } }
 
+// shownAs is a pool whose VMs show their GPUs as this resource.
+func shownAs(resource string) fact { return func(w *world) { w.pool.Spec.GPU.ResourceName = resource } }
+
+func asksFor(resource string, n int) fact {
+	return podWith(fmt.Sprintf(`"containers":[{"name":"trainer","image":"acme/train:1","resources":{"limits":{"%s":%d}}}]`, resource, n))
+}
+
 func noGPUSpec(w *world) { w.pool.Spec.GPU = nil }
 
 func TestGPUsOfAPod(t *testing.T) {
@@ -52,7 +59,7 @@ func TestGPUsOfAPod(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var pod corev1.PodSpec
 			require.NoError(t, yaml.UnmarshalStrict([]byte(c.pod), &pod))
-			assert.Equal(t, c.want, gpusOf(pod))
+			assert.Equal(t, c.want, gpusOf(pod, v1alpha1.GPUResourceNVIDIA))
 		})
 	}
 }
@@ -64,6 +71,12 @@ func TestFit(t *testing.T) {
 		"as many as the VM has":             {given: []fact{asks(4), have(4)}, want: "Pending; start r0-a1; start r1-a1"},
 		"fewer":                             {given: []fact{asks(1), have(4)}, want: "Pending; start r0-a1; start r1-a1", reported: "GPUsIdle:FewerGPUsRequested"},
 		"more":                              {given: []fact{asks(8), have(4)}, want: "Invalid"},
+		"more, of shared GPUs":              {given: []fact{asksFor("nvidia.com/gpu.shared", 8), have(1), shownAs("nvidia.com/gpu.shared")}, want: "Pending; start r0-a1; start r1-a1"},
+		"fewer, of parts of a GPU":          {given: []fact{asksFor("nvidia.com/mig-1g.10gb", 1), have(8), shownAs("nvidia.com/mig-1g.10gb")}, want: "Pending; start r0-a1; start r1-a1"},
+		"by another name than the pool's":   {given: []fact{asks(8), have(1), shownAs("nvidia.com/gpu.shared")}, want: "Pending; start r0-a1; start r1-a1", reported: "GPUsIdle:FewerGPUsRequested"},
+		"more, by the default's name":       {given: []fact{asks(8), have(4), shownAs("nvidia.com/gpu")}, want: "Invalid"},
+		"more, and no resource tells":       {given: []fact{asks(8), have(4), shownAs("None")}, want: "Pending; start r0-a1; start r1-a1"},
+		"none, and no resource tells":       {given: []fact{asks(0), have(4), shownAs("None")}, want: "Pending; start r0-a1; start r1-a1"},
 		"more, but the pool does not tell":  {given: []fact{asks(8), noGPUSpec}, want: "Pending; start r0-a1; start r1-a1"},
 		"more, and replicas were added":     {given: []fact{asks(8), have(4), peers(time.Minute), replicas(3)}, want: "Running; keep r0-a1 r1-a1; resync 29m0s"},
 		"more, both train":                  {given: []fact{asks(8), have(4), peers(time.Minute)}, want: "Running; keep r0-a1 r1-a1; resync 29m0s"},
@@ -103,8 +116,9 @@ func TestWhatIsSaidOfTheFit(t *testing.T) {
 				"Ready False SpecInvalid: " + refuse, unfit,
 			},
 		},
-		"fewer": {[]fact{asks(1), have(4)}, []string{asked + "1 nvidia.com/gpu, and VMs of SpotInstanceVM a100 have 4: 3 of them idle on each VM, since it runs one replica: to use them ask for 4" + again, "Ready False ReplicasPending: 0 of 2 replicas are training", valid}},
-		"none":  {[]fact{asks(0), have(1)}, []string{asked + "no nvidia.com/gpu, and VMs of SpotInstanceVM a100 have 1: all of them idle, unless its containers find them in another way: to use them ask for 1" + again, "Ready False ReplicasPending: 0 of 2 replicas are training", valid}},
+		"fewer":        {[]fact{asks(1), have(4)}, []string{asked + "1 nvidia.com/gpu, and VMs of SpotInstanceVM a100 have 4: 3 of them idle on each VM, since it runs one replica: to use them ask for 4" + again, "Ready False ReplicasPending: 0 of 2 replicas are training", valid}},
+		"none":         {[]fact{asks(0), have(1)}, []string{asked + "no nvidia.com/gpu, and VMs of SpotInstanceVM a100 have 1: all of them idle, unless its containers find them in another way: to use them ask for 1" + again, "Ready False ReplicasPending: 0 of 2 replicas are training", valid}},
+		"another name": {[]fact{asks(1), have(1), shownAs("nvidia.com/gpu.shared")}, []string{asked + "no nvidia.com/gpu.shared, which is what VMs of SpotInstanceVM a100 show their GPUs as (its spec.gpu.resourceName): all of them idle, unless its containers find them in another way: to use them ask for it" + again, "Ready False ReplicasPending: 0 of 2 replicas are training", valid}},
 		"a claim": {
 			[]fact{have(4), podWith(`"resourceClaims":[{"name":"gpus","resourceClaimTemplateName":"four"}],"containers":[{"name":"a","image":"b"}]`)},
 			[]string{"Ready False ReplicasPending: 0 of 2 replicas are training", valid},

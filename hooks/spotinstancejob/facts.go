@@ -26,8 +26,9 @@ type observed struct {
 type poolFacts struct {
 	deleting    bool
 	taints      []corev1.Taint
-	gpu         string // "type/count", or empty
-	gpus        int64  // of each VM; 0: the pool does not tell
+	gpu         string              // "type/count", or empty
+	gpus        int64               // of each VM; 0: the pool does not tell
+	gpuResource corev1.ResourceName // that pods ask for to have them; empty: the pool does not tell
 	machineType string
 	vmImage     string
 	tcp         bool      // its VMs tell CRIU what becomes of TCP connections

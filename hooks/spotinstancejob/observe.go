@@ -93,7 +93,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		spot:        pool.Spec.ProvisioningModel != v1alpha1.ProvisioningStandard,
 	}
 	if pool.Spec.GPU != nil {
-		facts.gpus = int64(pool.Spec.GPU.Count)
+		facts.gpus, facts.gpuResource = int64(pool.Spec.GPU.Count), pool.Spec.GPU.Resource()
 		facts.gpu = fmt.Sprintf("%s/%d", pool.Spec.GPU.Type, pool.Spec.GPU.Count)
 	}
 	for _, zone := range append([]string{pool.Spec.GCP.Zone}, pool.Spec.GCP.Zones...) {

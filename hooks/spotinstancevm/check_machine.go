@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/bootstrap"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
@@ -29,10 +31,21 @@ func machineProblems(spec v1alpha1.SpotInstanceVMSpec, s settings) []problem {
 	if spec.GPU == nil {
 		return problems
 	}
+	if name := string(s.gpuResource); name != "" && !isExtendedResource(name) {
+		add("spec.gpu.resourceName", "%.80q is no extended resource of Kubernetes: write what the device plugin calls the GPUs, such as nvidia.com/gpu.shared, or None, if VMs are not to wait for any", name)
+	}
 	if gce.AttachesGPUs(s.fullType) {
 		return append(problems, attachedProblems(*spec.GPU)...)
 	}
 	return append(problems, builtInProblems(*spec.GPU, s)...)
+}
+
+// isExtendedResource is what Kubernetes takes for one (IsExtendedResourceName of k8s.io/kubernetes/pkg/apis/core/helper, which
+// cannot be imported).
+func isExtendedResource(name string) bool {
+	domain, _, found := strings.Cut(name, "/")
+	isNative := !found || strings.Contains(name, "kubernetes.io/")
+	return !isNative && !strings.HasPrefix(domain, "requests.") && len(validation.IsQualifiedName("requests."+name)) == 0
 }
 
 func attachedProblems(gpu v1alpha1.GPUConfig) []problem {
@@ -72,7 +85,7 @@ func runnable(s settings) string {
 	said := []string{"the spec can be run"}
 	builtIn := gce.BuiltInAccelerator(s.fullType)
 	switch {
-	case s.gpus > 0 && isUnknownSeries(s):
+	case s.gpuResource != "" && isUnknownSeries(s):
 		said = append(said, "whether machine type "+s.machineType+" comes with the GPUs of spec.gpu is not known, and none are attached: VMs that show none are replaced after spec.joinTimeout")
 	case s.gpus > 0:
 	case gce.AttachesGPUs(s.fullType):

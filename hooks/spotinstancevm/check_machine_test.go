@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -109,6 +111,63 @@ func TestMachineRules(t *testing.T) {
 			if !isFine {
 				require.Equal(t, v1alpha1.ReasonInvalid, found.Reason)
 				require.Equal(t, v1alpha1.PoolInvalid, w.pool.Status.Phase)
+			}
+		})
+	}
+}
+
+// TestGPUResources: a VM is Ready when its Node shows what the device plugin of this pool calls its GPUs.
+func TestGPUResources(t *testing.T) {
+	const missing = ": install the GPU driver on the VM image and NVIDIA's device plugin in the cluster, or, if that calls the GPUs otherwise, set spec.gpu.resourceName"
+	for name, c := range map[string]struct {
+		resource string
+		shows    string // name=number
+		ready    bool
+		says     string // how VMsJoining goes on after the name of the Node
+	}{
+		"the default":                {"", "nvidia.com/gpu=2", true, ""},
+		"the default, written out":   {"nvidia.com/gpu", "nvidia.com/gpu=1", false, "shows 1 of 2 nvidia.com/gpu" + missing},
+		"too few":                    {"", "nvidia.com/gpu=1", false, "shows 1 of 2 nvidia.com/gpu" + missing},
+		"renamed, and nobody says":   {"", "nvidia.com/gpu.shared=20", false, "shows 0 of 2 nvidia.com/gpu" + missing},
+		"shared":                     {"nvidia.com/gpu.shared", "nvidia.com/gpu.shared=20", true, ""},
+		"divided":                    {"nvidia.com/mig-1g.10gb", "nvidia.com/mig-1g.10gb=1", true, ""},
+		"shared, and not there yet":  {"nvidia.com/gpu.shared", "nvidia.com/gpu=2", false, "shows 0 of 1 nvidia.com/gpu.shared" + missing},
+		"shared, and none is usable": {"nvidia.com/gpu.shared", "nvidia.com/gpu.shared=0", false, "shows 0 of 1 nvidia.com/gpu.shared" + missing},
+		"no resource tells":          {"None", "cpu=8", true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fixed(1), func(p *v1alpha1.SpotInstanceVM) {
+				p.Spec.GPU.Count, p.Spec.GPU.ResourceName = 2, c.resource
+				p.Spec.JoinTimeout = &metav1.Duration{Duration: time.Minute}
+			})
+			resourceName, number, _ := strings.Cut(c.shows, "=")
+			w.kube.shows = corev1.ResourceList{corev1.ResourceName(resourceName): resource.MustParse(number)}
+			w.run(time.Minute + 20*time.Second)
+			require.Equal(t, c.ready, w.pool.Status.ReadyReplicas == 1)
+			if c.ready {
+				return
+			}
+			w.run(70 * time.Second) // the next one has joined
+			require.Contains(t, w.condition(v1alpha1.ConditionVMsJoining).Message, c.says)
+		})
+	}
+}
+
+func TestGPUResourceNames(t *testing.T) {
+	for name, fine := range map[string]bool{
+		"": true, "None": true, "nvidia.com/gpu": true, "nvidia.com/mig-1g.10gb": true, "nvidia.com/mig-1g.5gb.shared": true, "amd.com/gpu": true,
+		"none": false, "gpu": false, "cpu": false, "nvidia.com/": false, "/gpu": false, "nvidia.com/gpu/shared": false, "NVIDIA.com/gpu": false,
+		"kubernetes.io/gpu": false, "x.kubernetes.io/gpu": false, "requests.nvidia.com/gpu": false, "nvidia.com/" + strings.Repeat("x", 64): false,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fixed(1), func(p *v1alpha1.SpotInstanceVM) { p.Spec.GPU.ResourceName = name })
+			w.run(3 * time.Second)
+			found := w.condition(v1alpha1.ConditionSpecValid)
+			require.Equal(t, fine, found.Status == metav1.ConditionTrue)
+			require.Equal(t, fine, w.inserts() > 0)
+			if !fine {
+				require.Contains(t, found.Message, "spec.gpu.resourceName: ")
+				require.Contains(t, found.Message, "such as nvidia.com/gpu.shared, or None")
 			}
 		})
 	}

@@ -154,8 +154,8 @@ func joiningCondition(o observed, d decision) metav1.Condition {
 }
 
 func gpusMissingText(s settings, m machine) string {
-	text := fmt.Sprintf("Node %s is Ready and shows %d of %d %s: install the GPU driver on the VM image and NVIDIA's device plugin in the cluster",
-		m.name, m.node.gpus, m.gpus, resourceGPU)
+	text := fmt.Sprintf("Node %s is Ready and shows %d of %d %s: install the GPU driver on the VM image and NVIDIA's device plugin in the cluster, or, if that calls the GPUs otherwise, set spec.gpu.resourceName",
+		m.name, m.node.gpus, m.mustShow, s.gpuResource)
 	if isUnknownSeries(s) {
 		text += ", or use another spec.gcp.machineType, if " + s.machineType + " comes without GPUs"
 	}
@@ -165,7 +165,7 @@ func gpusMissingText(s settings, m machine) string {
 // withoutGPUs is a VM that waits for nothing but its GPUs.
 func withoutGPUs(machines []machine) (machine, bool) {
 	for _, m := range machines {
-		if m.node != nil && m.node.ready && !m.joined && m.node.gpus < m.gpus {
+		if m.node != nil && m.node.ready && !m.joined && m.node.gpus < m.mustShow {
 			return m, true
 		}
 	}

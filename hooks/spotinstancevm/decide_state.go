@@ -225,7 +225,7 @@ func (m machine) isNoticed() bool {
 
 // nodeJoined tells whether the VM's Node is Ready with its GPUs.
 func (m machine) nodeJoined() bool {
-	return m.node != nil && m.node.ready && m.node.gpus >= m.gpus
+	return m.node != nil && m.node.ready && m.node.gpus >= m.mustShow
 }
 
 // nodeReady tells whether the Node can work. GPUs count until it has joined: an edit of the spec, or a device plugin

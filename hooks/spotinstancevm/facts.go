@@ -75,7 +75,8 @@ type machine struct {
 	presence  presence
 	status    string         // GCE's, when present
 	oldSpec   bool           // made from an earlier spec
-	gpus      int64          // that its Node must show
+	gpus      int64          // that it has
+	mustShow  int64          // of the pool's GPU resource, before it is Ready
 	runsUntil time.Time      // GCE deletes it then; zero: never
 	insert    *gce.Operation // its insert; nil: not listed
 	doubt     *gce.Error     // of a plan: the newest answer to its insert, which leaves the outcome open; nil: none in this sync

@@ -26,12 +26,13 @@ type fakeKube struct {
 	gets     int                             // of the pool
 	poolDown bool                            // it cannot be read
 	secrets  map[string]*corev1.Secret
-	asked    map[string]int // how often for each Secret
-	signed   []string       // token ids that cluster-info is signed with
-	noInfo   bool           // there is no cluster-info
-	down     bool           // Secrets cannot be read
-	guarded  bool           // a disruption budget holds all pods
-	watched  bool           // a node agent runs on each VM
+	asked    map[string]int      // how often for each Secret
+	signed   []string            // token ids that cluster-info is signed with
+	noInfo   bool                // there is no cluster-info
+	down     bool                // Secrets cannot be read
+	guarded  bool                // a disruption budget holds all pods
+	watched  bool                // a node agent runs on each VM
+	shows    corev1.ResourceList // of each Node that joins; nil: one GPU
 	nodes    map[string]*corev1.Node
 	pods     []corev1.Pod
 	evicted  []string
@@ -182,6 +183,9 @@ func (k *fakeKube) join(pool v1alpha1.SpotInstanceVM, vm gcefake.VM) {
 			Conditions:  []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
 			Allocatable: corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("1")},
 		},
+	}
+	if k.shows != nil {
+		k.nodes[vm.Name].Status.Allocatable = k.shows
 	}
 	if k.watched {
 		conditions := &k.nodes[vm.Name].Status.Conditions

@@ -12,9 +12,6 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
 
-// resourceGPU is what a Node with its GPUs shows, through NVIDIA's device plugin.
-const resourceGPU = "nvidia.com/gpu"
-
 // kubeletShutsDown is what a kubelet says in its Node's condition Ready during a graceful shutdown (KEP-2000).
 const kubeletShutsDown = "node is shutting down"
 
@@ -53,6 +50,7 @@ func assemble(o *observed, r request, listings map[string]listing) {
 		if m.presence != present {
 			m.gpus = o.settings.gpus // its own label was not read
 		}
+		m.mustShow = o.settings.mustShow(m.gpus)
 		m.dismissal = dismissalOf(*o, *m)
 		o.machines = append(o.machines, *m)
 	}
@@ -210,6 +208,7 @@ func takeNodes(o *observed, machines map[string]*machine, nodes []corev1.Node) {
 		if !ours {
 			continue
 		}
+		found.gpus = gpusOn(n, o.settings.gpuResource)
 		if ordinal, ok := o.id.ordinal(found.name); ok {
 			o.highest = max(o.highest, ordinal)
 		}
@@ -235,13 +234,17 @@ func nodeOf(id identity, n corev1.Node) (node, bool) {
 		found.agent = found.agent || c.Type == v1alpha1.ConditionSpotPreempted
 		found.noticed = found.noticed || isTrue && c.Type == v1alpha1.ConditionSpotPreempted
 	}
-	gpus := n.Status.Allocatable[resourceGPU]
-	found.gpus = gpus.Value()
 	for _, taint := range n.Spec.Taints {
 		found.leaving = found.leaving || taint.Key == v1alpha1.TaintLeaving
 		found.closed = found.closed || taint.Key == v1alpha1.TaintPreempted
 	}
 	return found, true
+}
+
+// gpusOn is how many GPUs a Node shows as this resource.
+func gpusOn(n corev1.Node, resource corev1.ResourceName) int64 {
+	gpus := n.Status.Allocatable[resource]
+	return gpus.Value()
 }
 
 // lentTo are the Nodes that serve the pool and are not its VMs: the user has given them the pool's label. One that takes no
@@ -254,8 +257,8 @@ func lentTo(o observed, r request) []node {
 			continue
 		}
 		isInUse := slices.ContainsFunc(r.pods, func(p corev1.Pod) bool { return p.Spec.NodeName == n.Name && !hasEnded(p) })
-		gpus := n.Status.Allocatable[resourceGPU]
-		if isNodeReady(n) && gpus.Value() >= o.settings.gpus && (isInUse || !n.Spec.Unschedulable) {
+		hasGPUs := gpusOn(n, o.settings.gpuResource) >= o.settings.mustShow(o.settings.gpus)
+		if isNodeReady(n) && hasGPUs && (isInUse || !n.Spec.Unschedulable) {
 			lent = append(lent, node{name: n.Name, zone: n.Labels[corev1.LabelTopologyZone]})
 		}
 	}

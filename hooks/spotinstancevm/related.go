@@ -3,7 +3,6 @@ package spotinstancevm
 import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -54,10 +53,8 @@ type (
 			Taints        []corev1.Taint `json:"taints"`
 		} `json:"spec"`
 		Status struct {
-			Conditions  []relatedCondition `json:"conditions"`
-			Allocatable struct {
-				GPU *resource.Quantity `json:"nvidia.com/gpu"`
-			} `json:"allocatable"`
+			Conditions  []relatedCondition  `json:"conditions"`
+			Allocatable corev1.ResourceList `json:"allocatable"`
 		} `json:"status"`
 	}
 )
@@ -114,8 +111,6 @@ func (n relatedNode) object() corev1.Node {
 			Type: corev1.NodeConditionType(c.Type), Status: corev1.ConditionStatus(c.Status), Message: c.Message,
 		})
 	}
-	if gpu := n.Status.Allocatable.GPU; gpu != nil {
-		node.Status.Allocatable = corev1.ResourceList{resourceGPU: *gpu}
-	}
+	node.Status.Allocatable = n.Status.Allocatable
 	return node
 }

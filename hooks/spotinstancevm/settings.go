@@ -24,9 +24,10 @@ type settings struct {
 	diskType       string
 	diskSizeGB     int64
 	gpus           int64
-	accelerator    string // to attach; empty: none, or part of the machine type
-	model          string // gce.ModelSpot or gce.ModelStandard
-	fallback       bool   // on-demand VMs stand in when there are no spot VMs
+	gpuResource    corev1.ResourceName // that a Node shows its GPUs as; empty: it shows none
+	accelerator    string              // to attach; empty: none, or part of the machine type
+	model          string              // gce.ModelSpot or gce.ModelStandard
+	fallback       bool                // on-demand VMs stand in when there are no spot VMs
 	fallbackAfter  time.Duration
 	notice         time.Duration
 	maxRunDuration time.Duration
@@ -107,11 +108,24 @@ func (s settings) withGPUs(gpu *v1alpha1.GPUConfig) settings {
 	if gpu == nil {
 		return s
 	}
-	s.gpus = int64(gpu.Count)
+	s.gpus, s.gpuResource = int64(gpu.Count), gpu.Resource()
 	if gce.AttachesGPUs(s.fullType) {
 		s.accelerator = gpu.Type
 	}
 	return s
+}
+
+// mustShow is how many of gpuResource the Node of a VM with so many GPUs must show to be Ready. Of GPUs that a device plugin
+// shares or divides, and therefore calls otherwise, nobody knows the number.
+func (s settings) mustShow(gpus int64) int64 {
+	switch s.gpuResource {
+	case "":
+		return 0
+	case v1alpha1.GPUResourceNVIDIA:
+		return gpus
+	default:
+		return min(gpus, 1)
+	}
 }
 
 // criuOptions are CRIU's own words for what the spec says.
@@ -138,6 +152,9 @@ func specHash(spec v1alpha1.SpotInstanceVMSpec) string {
 	spec.Replicas, spec.MinReplicas, spec.MaxReplicas = nil, nil, nil
 	spec.JoinTimeout, spec.IdleTimeout, spec.FallbackAfter = nil, nil, nil
 	spec.KubeadmJoinConfig, spec.GCPCredentialsSecretRef = nil, nil
+	if spec.GPU != nil {
+		spec.GPU = &v1alpha1.GPUConfig{Type: spec.GPU.Type, Count: spec.GPU.Count}
+	}
 	spec.GCP.Zone, spec.GCP.Zones, spec.GCP.Region = "", nil, ""
 	text, err := json.Marshal(spec)
 	if err != nil {
