@@ -10,7 +10,8 @@ import (
 
 // Whose no it is when GCE refuses an insert:
 //
-//	the spec, as GCE says (Invalid, NotFound)     the zone's, for an hour, if another zone of the spec has not refused too
+//	the spec, as GCE says (Invalid, NotFound,     the zone's, for an hour, if another zone of the spec has not refused too; the
+//	Unsupported)                                  region's, if GCE names the region and not the zone
 //	                                              else the spec's: SpecValid False, and the next start waits
 //	an operation that failed, whatever its code   the zone's, for minutes
 //	no answer, or a 5xx                           nobody's: the insert is repeated for a while. When the zone then shows
@@ -28,15 +29,22 @@ func isSpecRefusal(reason string) bool {
 }
 
 // attribute finds out whose no each new refusal of the spec is. The reason of a VM says so from then on: Unsupported is its
-// zone's. A no to the notice of a VM that has none is one to the spec.
+// zone's. A no to the notice of a VM that has none is one to the spec. Zones that do not offer a machine type as spot say nothing
+// against the spec of a pool that then buys on demand.
 func attribute(o observed, machines []machine) {
 	for i := range machines {
 		m := &machines[i]
 		if m.reason == string(gce.NoticeRefused) && !wasGone(o, m.name) && m.isWithoutNotice() {
 			m.reason = string(gce.Invalid)
 		}
-		if hasRefused(o, *m) && isSpecRefusal(m.reason) && !wasGone(o, m.name) && !isRefusedEverywhere(o, machines, isStandIn(o, *m)) {
+		if !hasRefused(o, *m) || wasGone(o, m.name) {
+			continue
+		}
+		switch isEverywhere := isRefusedEverywhere(o, machines, isStandIn(o, *m)); {
+		case isSpecRefusal(m.reason) && !isEverywhere:
 			m.reason = string(gce.Unsupported)
+		case m.reason == string(gce.Unsupported) && isEverywhere && !o.settings.fallback:
+			m.reason = string(gce.Invalid)
 		}
 	}
 }
@@ -53,7 +61,7 @@ func wasGone(o observed, name string) bool {
 func isRefusedEverywhere(o observed, machines []machine, standIn bool) bool {
 	return !slices.ContainsFunc(o.zones, func(z zone) bool {
 		isRefused := !o.edited && isRefusing(o, z, standIn) || slices.ContainsFunc(machines, func(m machine) bool {
-			return m.zone == z.name && isStandIn(o, m) == standIn && hasRefused(o, m)
+			return m.reaches(z.name) && isStandIn(o, m) == standIn && hasRefused(o, m)
 		})
 		return z.wanted && !isRefused
 	})
@@ -71,6 +79,18 @@ func isRefusing(o observed, z zone, standIn bool) bool {
 func hasRefused(o observed, m machine) bool {
 	isRecent := o.now.Sub(m.since) < blockUnsupported
 	return m.state == v1alpha1.InstanceGone && !m.joined && isRecent && (isSpecRefusal(m.reason) || m.reason == string(gce.Unsupported))
+}
+
+// reaches tells whether the refusal of a VM holds in a zone, of which GCE's words at hand may say more than its kind.
+func (m machine) reaches(zone string) bool {
+	scope := gce.ScopeZone
+	switch {
+	case m.insert != nil && m.insert.Error != nil:
+		scope = m.insert.Error.Scope(m.zone)
+	case m.reason == string(gce.Quota):
+		scope = gce.ScopeRegion
+	}
+	return scope == gce.ScopeProject || scope == gce.ScopeRegion && regionOf(m.zone) == regionOf(zone) || m.zone == zone
 }
 
 // isUnanswered tells whether an insert was sent and GCE has not said what became of it.

@@ -82,6 +82,7 @@ func TestWhatFailedInsertsSayAgainstZones(t *testing.T) {
 		want   []block
 	}{
 		"one zone's no":                  {"Unsupported", gce.NotFound, "no such type in zone a", nil, []block{blocked("Unsupported", "no such type in zone a", time.Hour), {}, {}}},
+		"no of the region":               {"Unsupported", gce.NotFound, "no regions/us-central1/subnetworks/x", nil, []block{blocked("Unsupported", "no regions/us-central1/subnetworks/x", time.Hour), blocked("Unsupported", "no regions/us-central1/subnetworks/x", time.Hour), {}}},
 		"no to the spec":                 {"NotFound", gce.NotFound, "no such image", nil, []block{{}, {}, {}}},
 		"an operation that failed":       {"Unavailable", gce.Unavailable, "Internal error", nil, []block{blocked("Unavailable", "Internal error", 3*time.Minute), {}, {}}},
 		"an operation at too high rates": {"RateLimited", gce.RateLimited, "too frequent", nil, []block{blocked("RateLimited", "too frequent", 3*time.Minute), {}, {}}},

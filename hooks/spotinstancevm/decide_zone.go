@@ -3,7 +3,6 @@ package spotinstancevm
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -20,9 +19,6 @@ const (
 
 // rememberLoss is how long a zone that lost a VM, or had none, comes after the others.
 const rememberLoss = time.Hour
-
-// quotaAllRegions is in the names of the quotas that all regions share: of GPUs, and of CPUs.
-const quotaAllRegions = "ALL_REGIONS"
 
 // zonesNow are the zones of the spec, as healthy as status remembers them and as the VMs that failed there say. A block
 // counts from the failure, so that seeing it again does not prolong it.
@@ -117,11 +113,10 @@ func blockOf(m machine, zone string) (block, bool) {
 		return block{}, false
 	}
 	b := block{reason: m.reason}
-	here := m.zone == zone
+	here := m.reaches(zone)
 	switch m.reason {
 	case string(gce.Quota):
 		b.until, b.message = m.since.Add(blockQuota), quotaText(m)
-		here = regionOf(m.zone) == regionOf(zone) || strings.Contains(strings.ToUpper(quotaMetric(m)), quotaAllRegions)
 	case string(gce.Unsupported):
 		b.until, b.message = m.since.Add(blockUnsupported), wordsOf(m)
 	case string(gce.Unavailable), string(gce.RateLimited):

@@ -12,6 +12,9 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 )
 
+// west is a zone of another region than zoneA and zoneB.
+const west = "us-west1-b"
+
 // refuse lets a zone refuse all inserts, and returns how to end that.
 func (w *world) refuse(zone string, refusal gcefake.Refusal) (relent func()) {
 	return w.gce.When(gcefake.Call{Method: gcefake.Insert, Zone: zone}, gcefake.Refuses(refusal))
@@ -32,7 +35,7 @@ func (w *world) readyIn(vms int32) time.Duration {
 func TestZoneThatRefusesForEver(t *testing.T) {
 	for _, refusal := range gcefake.Refusals() {
 		t.Run(string(refusal), func(t *testing.T) {
-			w := newWorld(t, fixed(2), inZones(zoneA, zoneB))
+			w := newWorld(t, fixed(2), inZones(zoneA, west))
 			w.refuse(zoneA, refusal)
 			isOpen := !refusal.IsLate() && refusal.Kind() == gce.Unavailable && refusal != gcefake.NotReady
 			if within := w.readyIn(2); isOpen {
@@ -42,7 +45,7 @@ func TestZoneThatRefusesForEver(t *testing.T) {
 				require.Equal(t, 3, w.inserts(), "one in the first zone")
 			}
 			for _, vm := range w.gce.Instances() {
-				require.Equal(t, zoneB, vm.Zone)
+				require.Equal(t, west, vm.Zone)
 			}
 			refusing := w.pool.Status.Zones[0]
 			require.NotNil(t, refusing.BlockedUntil)
@@ -68,7 +71,7 @@ func TestZoneThatRefusesForEver(t *testing.T) {
 
 // A wrong image is refused everywhere: each zone is asked once, then the pool as a whole backs off.
 func TestSpecIsToBlameOnceEveryZoneHasRefused(t *testing.T) {
-	w := newWorld(t, fixed(1), inZones(zoneA, zoneB, "us-west1-b"))
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB, west))
 	relent := w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Refused(gce.Error{
 		Kind: gce.NotFound, Code: "notFound", HTTPStatus: 404, Message: "The resource 'projects/acme/global/images/ubuntu-2404-gpu' was not found",
 	}))
@@ -103,16 +106,56 @@ func TestEditAsksARefusingZoneAgain(t *testing.T) {
 	require.Equal(t, zoneA, w.gce.Instances()[1].Zone)
 }
 
-// A region's no takes as many asks as the region has zones, and then the next region is asked.
+// Of a region that lacks a subnetwork one zone is asked, and then the next region. If there is none, the spec is to blame.
 func TestRefusalOfARegion(t *testing.T) {
-	w := newWorld(t, fixed(1), inZones(zoneA, zoneB, "us-west1-b"))
-	w.refuse(zoneA, gcefake.SubnetworkNotFound)
-	w.refuse(zoneB, gcefake.SubnetworkNotFound)
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB, west))
+	w.refuse("", gcefake.SubnetworkNotFound)
+	relent := w.gce.When(gcefake.Call{Method: gcefake.Insert, Zone: west}, gcefake.Behaviour{})
+	w.run(20 * time.Second)
+	require.Equal(t, 2, w.inserts())
+	require.Equal(t, west, w.gce.Instances()[0].Zone)
+	for _, zone := range w.pool.Status.Zones[:2] {
+		require.NotNil(t, zone.BlockedUntil, zone.Zone)
+		require.Contains(t, zone.Message, "regions/us-central1/subnetworks")
+	}
+	require.Equal(t, metav1.ConditionTrue, w.condition(v1alpha1.ConditionSpecValid).Status)
+	relent()
+	require.NoError(t, w.gce.Crash(w.gce.Instances()[0].Name))
 	w.run(20 * time.Second)
 	require.Equal(t, 3, w.inserts())
-	require.Equal(t, "us-west1-b", w.gce.Instances()[0].Zone)
-	require.NotNil(t, w.pool.Status.Zones[1].BlockedUntil)
-	require.Contains(t, w.pool.Status.Zones[1].Message, "regions/us-central1/subnetworks")
+	require.Contains(t, w.condition(v1alpha1.ConditionSpecValid).Message, "spec.gcp.subnetwork: GCE refused to insert "+w.vm(2)+" in "+west)
+	w.run(6 * time.Hour)
+	require.LessOrEqual(t, w.inserts(), 3+6+11+2*6, "the back-off goes on, and one zone of each region is asked again every hour")
+	w.settled()
+}
+
+// No zone offers the machine type: the user has to choose another, and is told so.
+func TestMachineTypeThatNoZoneOffers(t *testing.T) {
+	w := newWorld(t, fixed(1), inZones(zoneA, zoneB))
+	w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.FailsInOperation(gce.Error{
+		Kind: gce.Unsupported, Code: "MACHINE_TYPE_UNSUPPORTED", HTTPStatus: 400, Message: "Machine type n1-standard-4 is not offered here.",
+	}))
+	w.run(30 * time.Second)
+	require.Equal(t, 2, w.inserts())
+	require.Contains(t, w.condition(v1alpha1.ConditionSpecValid).Message, "spec.gcp.machineType: ")
+	require.Contains(t, w.condition(v1alpha1.ConditionSpecValid).Message, "is not offered here")
+	w.settled()
+}
+
+// A quota that all regions share is asked for once, and not in the next region.
+func TestQuotaOfAllRegions(t *testing.T) {
+	for name, words := range map[string]string{
+		"of CPUs":          "Quota 'CPUS_ALL_REGIONS' exceeded.  Limit: 32.0 globally.",
+		"of another thing": "Quota 'SNAPSHOTS' exceeded.  Limit: 10.0 globally.",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fixed(1), inZones(zoneA, west))
+			w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.FailsInOperation(gce.Error{Kind: gce.Quota, Code: "QUOTA_EXCEEDED", HTTPStatus: 403, Message: words}))
+			w.run(4 * time.Minute)
+			require.Equal(t, 1, w.inserts())
+			require.Equal(t, metav1.ConditionFalse, w.condition(v1alpha1.ConditionCapacityAvailable).Status)
+		})
+	}
 }
 
 // No zone that is left can be asked, and one of them is merely full: the spec is not to blame, and Google's words are told.

@@ -73,8 +73,11 @@ type evidence struct {
 // machine type needs to know a field that became generally available in autumn 2026. So any no that names it counts.
 func (e evidence) kind() Kind {
 	kind := e.kindByCode()
-	if kind == Invalid && strings.Contains(strings.ToLower(e.message), "preemptionnotice") {
+	switch {
+	case kind == Invalid && strings.Contains(strings.ToLower(e.message), "preemptionnotice"):
 		return NoticeRefused
+	case kind == Forbidden && strings.Contains(e.message, "'locations/"):
+		return NotFound // a zone that does not exist, or that this project may not use: it says nothing of the others
 	}
 	return kind
 }

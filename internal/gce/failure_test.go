@@ -100,6 +100,11 @@ func TestRefusedCall(t *testing.T) {
 			body:   `{"error":{"code":403,"message":"Required 'compute.instances.create' permission for 'projects/p'","errors":[{"domain":"global","reason":"forbidden"}]}}`,
 			want:   gce.Error{Kind: gce.Forbidden, Code: "forbidden", Message: "Required 'compute.instances.create' permission for 'projects/p'"},
 		},
+		"a zone that the project may not use": {
+			status: 403,
+			body:   `{"error":{"code":403,"message":"Permission denied on 'locations/us-central1-ai1a' (or it may not exist).","errors":[{"domain":"global","reason":"forbidden"}],"status":"PERMISSION_DENIED"}}`,
+			want:   gce.Error{Kind: gce.NotFound, Code: "forbidden", Message: "Permission denied on 'locations/us-central1-ai1a' (or it may not exist)."},
+		},
 		"an API that is not enabled": {
 			status: 403,
 			body:   `{"error":{"code":403,"message":"Compute Engine API has not been used","errors":[{"domain":"usageLimits","reason":"accessNotConfigured"}],"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"SERVICE_DISABLED"}]}}`,

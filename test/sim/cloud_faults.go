@@ -246,7 +246,7 @@ func (c *Cloud) refusal(insert gcefake.Call, as string) gcefake.Refusal {
 		as = ways[c.world.Random.IntN(len(ways))]
 	}
 	refusal := gcefake.Refusal(as)
-	c.world.Laws.refused(insert.Name, insert.Zone, refusal.Kind())
+	c.world.Laws.refused(insert.Name, insert.Zone, refusal.Kind(), refusal == gcefake.SubnetworkNotFound)
 	return refusal
 }
 

@@ -33,7 +33,7 @@ type Laws struct {
 	pools  map[types.UID]*poolPast
 	asked  map[types.UID]*askedPast
 	live   livePast
-	noes   map[string]time.Time // when GCE last said to a pool that its spec is wrong, by stem of the VM's name and zone
+	noes   map[string]time.Time // when GCE last said to a pool that its spec is wrong, by stem of the VM's name and zone, or region
 	// abandoned is when a VM that lives was first said to be given up for its silence, by name.
 	abandoned map[string]time.Time
 

@@ -49,12 +49,19 @@ func blockOf(status v1alpha1.SpotInstanceVMStatus, name string, standsIn bool) t
 // the other zones have refused within an hour before.
 const blameLasts = 3 * time.Hour
 
-// refused notes that GCE refuses an insert.
-func (l *Laws) refused(vm, zone string, kind gce.Kind) {
-	if kind == gce.Invalid || kind == gce.NotFound {
-		l.noes[stemOf(vm)+zone] = l.world.Clock.Now()
+// refused notes that GCE refuses an insert: in the zone, or in all of its region.
+func (l *Laws) refused(vm, zone string, kind gce.Kind, isRegions bool) {
+	if kind != gce.Invalid && kind != gce.NotFound && kind != gce.Unsupported {
+		return
 	}
+	place := zone
+	if isRegions {
+		place = regionOf(zone)
+	}
+	l.noes[stemOf(vm)+place] = l.world.Clock.Now()
 }
+
+func regionOf(zone string) string { return zone[:max(strings.LastIndex(zone, "-"), 0)] }
 
 // stemOf is what the names of a pool's VMs have in common.
 func stemOf(vm string) string { return strings.TrimRight(vm, "0123456789") }
@@ -70,7 +77,11 @@ func (l *Laws) judgeBlame(v *view) {
 	}
 	stem := stemOf(v.poolStatus.ProvisionedInstances[0].Name)
 	for _, zone := range append([]string{v.pool.Spec.GCP.Zone}, v.pool.Spec.GCP.Zones...) {
-		if at, said := l.noes[stem+zone]; !said || l.world.Clock.Now().Sub(at) > blameLasts {
+		at := l.noes[stem+zone]
+		if ofRegion := l.noes[stem+regionOf(zone)]; ofRegion.After(at) {
+			at = ofRegion
+		}
+		if at.IsZero() || l.world.Clock.Now().Sub(at) > blameLasts {
 			l.violate("a-zones-no-is-the-zones", "%s calls its spec wrong, and %s has not refused it", v.Parent, zone)
 		}
 	}
