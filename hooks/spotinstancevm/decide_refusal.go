@@ -14,6 +14,7 @@ import (
 //	Unsupported)                                  region's, if GCE names the region and not the zone
 //	                                              else the spec's: SpecValid False, and the next start waits
 //	an operation that failed, whatever its code   the zone's, for minutes
+//	one call too many                             the zone's, for seconds
 //	no answer, or a 5xx                           nobody's: the insert is repeated for a while. When the zone then shows
 //	                                              nothing of it for a while longer, it is the zone's, for minutes
 

@@ -12,7 +12,7 @@ import (
 
 // refusedWith is the end of an insert whose operation failed with these words.
 func refusedWith(kind gce.Kind, words string) func(*machine) {
-	return inserted(gce.Operation{Done: true, Error: &gce.Error{Kind: kind, Message: words}})
+	return inserted(gce.Operation{Name: "operation-1", Done: true, Error: &gce.Error{Kind: kind, Message: words}})
 }
 
 // The zones are a and b of one region, and w of another. What VM 0 is refused for in a is decided.

@@ -11,9 +11,10 @@ import (
 
 // How long a zone is not asked again after a definitive failure there.
 const (
-	blockStockout    = 3 * time.Minute // also a VM lost before it was Ready
-	blockUnavailable = 3 * time.Minute // an insert that failed without a meaning for the spec, or that nothing came of
-	blockQuota       = 5 * time.Minute // all zones of the region, or of the project
+	blockStockout    = 3 * time.Minute  // also a VM lost before it was Ready
+	blockUnavailable = 3 * time.Minute  // an insert that failed without a meaning for the spec, or that nothing came of
+	blockRateLimited = 15 * time.Second // an insert that was one call too many
+	blockQuota       = 5 * time.Minute  // all zones of the region, or of the project
 	blockUnsupported = time.Hour
 )
 
@@ -119,7 +120,12 @@ func blockOf(m machine, zone string) (block, bool) {
 		b.until, b.message = m.since.Add(blockQuota), quotaText(m)
 	case string(gce.Unsupported):
 		b.until, b.message = m.since.Add(blockUnsupported), wordsOf(m)
-	case string(gce.Unavailable), string(gce.RateLimited):
+	case string(gce.RateLimited):
+		b.until, b.message = m.since.Add(blockRateLimited), wordsOf(m)
+		if m.hasBegun() {
+			b.until = m.since.Add(blockUnavailable)
+		}
+	case string(gce.Unavailable):
 		b.until, b.message = m.since.Add(blockUnavailable), wordsOf(m)
 	case string(gce.Stockout), v1alpha1.VMPreempted, v1alpha1.VMLost:
 		b.until = m.since.Add(blockStockout)
@@ -127,6 +133,11 @@ func blockOf(m machine, zone string) (block, bool) {
 		here = false
 	}
 	return b, here
+}
+
+// hasBegun tells whether GCE had taken the insert of a VM, and failed it later.
+func (m machine) hasBegun() bool {
+	return m.seen.instanceID != "" || m.insert != nil && m.insert.Name != ""
 }
 
 // isOwnNo tells whether a zone is blocked for what may concern nobody but itself, and may be for long.

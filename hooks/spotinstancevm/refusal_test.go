@@ -223,6 +223,33 @@ func TestInsertThatTakesEffectAfterItWasGivenUp(t *testing.T) {
 	w.settled()
 }
 
+// A zone whose API takes no more calls holds up no VM that another zone would take. Where there is no other it is asked again soon, and
+// not all the time.
+func TestInsertsThatAreTooMany(t *testing.T) {
+	tooMany := gcefake.Refused(gce.Error{Kind: gce.RateLimited, Code: "rateLimitExceeded", HTTPStatus: 403, Message: "Rate Limit Exceeded"})
+	t.Run("another zone takes them", func(t *testing.T) {
+		w := newWorld(t, fixed(2), inZones(zoneA, zoneB))
+		w.gce.When(gcefake.Call{Method: gcefake.Insert, Zone: zoneA}, tooMany)
+		require.LessOrEqual(t, w.readyIn(2), 30*time.Second)
+		for _, vm := range w.gce.Instances() {
+			require.Equal(t, zoneB, vm.Zone)
+		}
+		w.run(5 * time.Minute)
+		w.settled()
+	})
+	t.Run("there is no other", func(t *testing.T) {
+		w := newWorld(t, fixed(1), inZones(zoneA))
+		relent := w.gce.When(gcefake.Call{Method: gcefake.Insert}, tooMany)
+		w.run(5 * time.Second)
+		require.Contains(t, w.condition(v1alpha1.ConditionCapacityAvailable).Message, "us-central1-a (RateLimited: Rate Limit Exceeded)")
+		w.run(time.Hour)
+		require.LessOrEqual(t, w.inserts(), 4*60+1)
+		relent()
+		require.LessOrEqual(t, w.readyIn(1), 30*time.Second)
+		w.settled()
+	})
+}
+
 // The operations of an insert tell what status has forgotten.
 func TestFailedInsertThatStatusForgot(t *testing.T) {
 	w := newWorld(t, fixed(1), inZones(zoneA, zoneB))

@@ -98,7 +98,8 @@ func (m *machine) settle(now time.Time, done outcome) bool {
 	}
 }
 
-// settleInsert notes how an insert went. Of one whose outcome is unknown it notes that, and since when: GCE may have taken it.
+// settleInsert notes how an insert went. Of one whose outcome is unknown it notes that, and since when: GCE may have taken it. One
+// that GCE has not taken since it is asked too often there is asked for elsewhere; one that was not sent for that reason waits.
 func (m *machine) settleInsert(now time.Time, done outcome) (again bool) {
 	kind := gce.KindOf(done.err)
 	failed, _ := errors.AsType[*gce.Error](done.err)
@@ -109,7 +110,7 @@ func (m *machine) settleInsert(now time.Time, done outcome) (again bool) {
 		if m.seen.instanceID == "" {
 			m.seen.instanceID = done.begun.TargetID
 		}
-	case failed != nil && failed.IsFinal():
+	case failed != nil && (failed.IsFinal() || kind == gce.RateLimited && failed.HTTPStatus != 0):
 		m.become(v1alpha1.InstanceGone, now, failureReason(kind))
 		m.insert = &gce.Operation{Done: true, Error: failed}
 		return true

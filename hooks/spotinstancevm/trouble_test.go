@@ -235,6 +235,6 @@ func TestGCESaysHowLongToWait(t *testing.T) {
 	w.run(29 * time.Second)
 	require.Equal(t, 1, w.inserts())
 	w.run(20 * time.Second)
-	require.Equal(t, 2, w.inserts(), "the same insert, once more")
+	require.Equal(t, 2, w.inserts(), "one more")
 	require.EqualValues(t, 1, w.pool.Status.ReadyReplicas)
 }
