@@ -2,7 +2,6 @@ package spotinstancevm
 
 import (
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -76,61 +75,7 @@ func ordinalWord(n int) string {
 	}
 }
 
-// wordsOfFields tell fields apart in messages, the more telling words first.
-var wordsOfFields = []struct{ word, field string }{
-	{"gcp.resourcelocations", "spec.gcp.zones"},
-	{"compute.vmexternalipaccess", "spec.gcp.externalIP"},
-	{"features are not compatible", "spec.gcp.machineType, spec.gcp.diskType"},
-	{"machinetype", "spec.gcp.machineType"},
-	{"machine type", "spec.gcp.machineType"},
-	{"disktype", "spec.gcp.diskType"},
-	{"disk type", "spec.gcp.diskType"},
-	{"disksize", "spec.gcp.diskSizeGB"},
-	{"disk size", "spec.gcp.diskSizeGB"},
-	{"image", "spec.vmImage"},
-	{"accelerator", "spec.gpu"},
-	{"subnet", "spec.gcp.subnetwork"},
-	{"tag", "spec.gcp.networkTags"},
-	{"network", "spec.gcp.network"},
-	{"serviceaccount", "spec.gcp.serviceAccount"},
-	{"service account", "spec.gcp.serviceAccount"},
-	{"preemption", "spec.preemptionNotice"},
-	{"run duration", "spec.maxRunDuration"},
-	{"maxrunduration", "spec.maxRunDuration"},
-	{"metadata", "spec.startupScript"},
-	{"zone", "spec.gcp.zone"},
-}
-
-// fieldOf is the field of the spec that a message of GCE, or of package gce, is about.
-func fieldOf(message string) string {
-	message = strings.ToLower(message)
-	for _, known := range wordsOfFields {
-		if strings.Contains(message, known.word) {
-			return known.field
-		}
-	}
-	return "spec.gcp"
-}
-
 // probe is the VM that this spec asks for, with a name that does not matter.
 func probe(id identity, s settings) gce.InstanceSpec {
 	return instanceSpec(id, s, vmRequest{name: id.vmName(0), zone: s.zones[0], model: s.model})
-}
-
-// remedies are what to do when GCE forbids a call, by what its message or code has in it. PROJECT is the pool's.
-var remedies = []struct{ word, remedy string }{
-	{"service_account_access_denied", "grant the operator's service account roles/iam.serviceAccountUser on the one that spec.gcp.serviceAccount names, or that is the project's default"},
-	{"accessnotconfigured", "enable the API: gcloud services enable compute.googleapis.com --project PROJECT"},
-	{"service_disabled", "enable the API: gcloud services enable compute.googleapis.com --project PROJECT"},
-	{"billing", "link project PROJECT to a billing account that is open"},
-}
-
-// remedyOf is what to do when GCE forbids a call with these words.
-func remedyOf(said, project, otherwise string) string {
-	for _, known := range remedies {
-		if strings.Contains(strings.ToLower(said), known.word) {
-			return strings.ReplaceAll(known.remedy, "PROJECT", project)
-		}
-	}
-	return otherwise
 }

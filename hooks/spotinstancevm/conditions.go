@@ -101,7 +101,8 @@ func (r refusal) as(before []metav1.Condition, kind, project string) metav1.Cond
 		remedy := remedyOf(said, project, "grant the service account what is missing")
 		return condition(kind, false, v1alpha1.ReasonRefusedByGCE, message+": "+remedy+"; it is tried again from time to time")
 	}
-	return condition(kind, false, v1alpha1.ReasonRefusedByGCE, field+": "+message+": mend the field, or what it names; it is tried again from time to time")
+	remedy := remedyOf(said, project, "mend the field, or what it names")
+	return condition(kind, false, v1alpha1.ReasonRefusedByGCE, field+": "+message+": "+remedy+"; it is tried again from time to time")
 }
 
 func zonesCondition(o observed) metav1.Condition {

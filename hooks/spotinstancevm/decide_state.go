@@ -106,7 +106,7 @@ func absentState(o observed, m machine) (v1alpha1.InstanceState, string) {
 		}
 		return v1alpha1.InstanceCreating, ""
 	}
-	if m.insert != nil && m.insert.Error != nil && m.state != v1alpha1.InstanceDeleting {
+	if m.insert != nil && m.insert.Error != nil && m.state != v1alpha1.InstanceDeleting && m.dismissal == "" {
 		return v1alpha1.InstanceGone, failureReason(m.insert.Error.Kind)
 	}
 	if m.insert == nil {

@@ -171,6 +171,7 @@ func TestStates(t *testing.T) {
 		"gone, and there again":                       {from: gone, facts: edits{healthy}, to: isReady},
 		"deleting, still there":                       {from: deleting, facts: edits{healthy, because(v1alpha1.VMNotNeeded)}, to: deleting, reason: v1alpha1.VMNotNeeded},
 		"deleting, and its insert fails for that":     {from: deleting, facts: edits{because(v1alpha1.VMNotNeeded), failed(gce.Invalid)}, to: gone, reason: v1alpha1.VMNotNeeded},
+		"deleted, which status forgot, and failed":    {from: creating, facts: edits{failed(gce.Stockout), func(m *machine) { m.dismissal = v1alpha1.VMJoinTimeout }}, to: gone, reason: v1alpha1.VMJoinTimeout},
 		"deleting, its insert is in flight":           {from: deleting, facts: edits{because(v1alpha1.VMPoolDeleted), inserted(gce.Operation{})}, to: deleting, reason: v1alpha1.VMPoolDeleted},
 		"unread, Node Ready":                          {from: isReady, facts: edits{healthy, unreadable}, to: isReady},
 		"unread, Node not Ready":                      {from: isReady, facts: edits{joined, unreadable}, to: unread},

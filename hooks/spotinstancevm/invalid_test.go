@@ -88,7 +88,7 @@ func TestInvalidPools(t *testing.T) {
 			world: func(w *world) {
 				w.gce.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Refused(gce.Error{Kind: gce.Invalid, Code: "conditionNotMet", HTTPStatus: 412, Message: "Constraint constraints/compute.vmExternalIpAccess violated for project 1. Add instance projects/acme/zones/us-central1-a/instances/x to the constraint to use external IP with it."}))
 			},
-			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonRefusedByGCE, says: []string{"spec.gcp.externalIP: "},
+			condition: v1alpha1.ConditionSpecValid, reason: v1alpha1.ReasonRefusedByGCE, says: []string{"spec.gcp.externalIP: ", "set spec.gcp.externalIP to false"},
 		},
 		"GCE does not join the machine type and the disk type": {
 			world: func(w *world) {

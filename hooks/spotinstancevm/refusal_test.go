@@ -264,6 +264,24 @@ func TestFailedInsertThatStatusForgot(t *testing.T) {
 	require.Equal(t, 2, w.inserts())
 }
 
+// GCE may call a VM not ready to be deleted, such as one that is being created: it is asked again, and not all the time.
+func TestDeleteOfAVMThatIsNotReady(t *testing.T) {
+	w := ready(t, 1)
+	relent := w.gce.When(gcefake.Call{Method: gcefake.Delete}, gcefake.RefusesDelete())
+	w.demand(0)
+	w.run(6 * time.Minute)
+	require.Len(t, w.gce.Instances(), 1)
+	require.Equal(t, v1alpha1.InstanceDeleting, w.entry(w.vm(0)).State)
+	before := w.gce.Calls()[gcefake.Delete]
+	require.Positive(t, before)
+	w.run(time.Minute)
+	require.LessOrEqual(t, w.gce.Calls()[gcefake.Delete]-before, 13)
+	relent()
+	w.run(20 * time.Second)
+	require.Empty(t, w.gce.Instances())
+	require.Equal(t, v1alpha1.VMNotNeeded, w.entry(w.vm(0)).Reason)
+}
+
 // What would be refused in the same way with each new name is not asked 2.5 times a second.
 func TestRefusalsThatGoOnHaveABrake(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -106,6 +106,9 @@ func (e evidence) kindByCode() Kind {
 	if kind, ok := kindByStatus[e.status]; ok {
 		return kind
 	}
+	if e.status == http.StatusConflict && strings.Contains(e.message, "already exists") {
+		return AlreadyExists
+	}
 	return Unavailable
 }
 

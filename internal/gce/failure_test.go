@@ -58,6 +58,16 @@ func TestRefusedCall(t *testing.T) {
 			body:   `{"error":{"code":409,"message":"The resource 'projects/p/zones/z/instances/i' already exists","errors":[{"message":"The resource 'projects/p/zones/z/instances/i' already exists","domain":"global","reason":"alreadyExists"}]}}`,
 			want:   gce.Error{Kind: gce.AlreadyExists, Code: "alreadyExists", Message: "The resource 'projects/p/zones/z/instances/i' already exists"},
 		},
+		"a name that is taken, without a reason": {
+			status: 409,
+			body:   `{"error":{"code":409,"message":"The resource 'projects/p/zones/z/instances/i' already exists"}}`,
+			want:   gce.Error{Kind: gce.AlreadyExists, Code: "HTTP 409", Message: "The resource 'projects/p/zones/z/instances/i' already exists"},
+		},
+		"a conflict without a reason": {
+			status: 409,
+			body:   `{"error":{"code":409,"message":"The resource is being used"}}`,
+			want:   gce.Error{Kind: gce.Unavailable, Code: "HTTP 409", Message: "The resource is being used"},
+		},
 		"another conflict": {
 			status: 409,
 			body:   `{"error":{"code":409,"message":"The resource is being used","errors":[{"reason":"resourceInUseByAnotherResource"}]}}`,

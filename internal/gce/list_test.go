@@ -142,6 +142,37 @@ func TestListWhoseSecondPageFails(t *testing.T) {
 	assert.Equal(t, gce.Unavailable, gce.KindOf(err))
 }
 
+// A list whose pages name each other as the next is not read until the time-out.
+func TestListThatDoesNotEnd(t *testing.T) {
+	for name, next := range map[string]func(page string) string{
+		"a page names itself":          func(string) string { return "2" },
+		"two pages name each other":    func(page string) string { return map[string]string{"": "2", "2": "3", "3": "2"}[page] },
+		"the second is once not given": func(page string) string { return "2" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			client := dial(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if asked++; asked == 2 && strings.Contains(name, "not given") {
+					answering(503, nil, `{}`)(w, r)
+					return
+				}
+				answering(200, nil, `{"nextPageToken":"`+next(r.URL.Query().Get("pageToken"))+`"}`)(w, r)
+			}))
+			for _, read := range []func() error{
+				func() error { _, err := client.Instances(t.Context(), "us-central1-a", nil); return err },
+				func() error { _, err := client.AllInstances(t.Context(), nil); return err },
+				func() error { _, err := client.Operations(t.Context(), "us-central1-a", time.Time{}); return err },
+			} {
+				asked = 0
+				err := read()
+				assert.Equal(t, gce.Unavailable, gce.KindOf(err))
+				assert.ErrorContains(t, err, "the list does not end")
+				assert.LessOrEqual(t, asked, 3)
+			}
+		})
+	}
+}
+
 func TestZoneThatIsNotFound(t *testing.T) {
 	client := dial(t, answering(404, nil, `{"error":{"code":404,"message":"The resource 'projects/p/zones/mars-north1-a' was not found","errors":[{"reason":"notFound"}]}}`))
 	_, err := client.Instances(t.Context(), "mars-north1-a", nil)

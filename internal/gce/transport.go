@@ -21,7 +21,10 @@ type readTransport struct {
 	ctx   context.Context
 	query url.Values
 	base  http.RoundTripper
+	pages map[string]bool // tokens of those that were answered
 }
+
+var errSamePage = errors.New("the list does not end: GCE names a page as the next that it has given before")
 
 // RoundTrip sends the request bound to the call's context and with its query.
 func (t readTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -33,6 +36,12 @@ func (t readTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	stop := context.AfterFunc(t.ctx, func() { cancel(context.Cause(t.ctx)) })
 	r = r.Clone(ctx)
 	query := r.URL.Query()
+	page := query.Get("pageToken")
+	if t.pages[page] {
+		stop()
+		cancel(nil)
+		return nil, errSamePage
+	}
 	maps.Copy(query, t.query)
 	r.URL.RawQuery = query.Encode()
 	resp, err := t.base.RoundTrip(r)
@@ -41,6 +50,7 @@ func (t readTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		cancel(nil)
 		return nil, err
 	}
+	t.pages[page] = resp.StatusCode == http.StatusOK // else it may be asked for again
 	// Both end with the body, which the library reads whole and closes.
 	resp.Body = boundBody{resp.Body, func() { stop(); cancel(nil) }}
 	return resp, nil
@@ -59,7 +69,7 @@ func (b boundBody) Close() error {
 }
 
 func (c *Client) readHTTP(ctx context.Context, query url.Values) *http.Client {
-	return &http.Client{Timeout: c.http.Timeout, Transport: readTransport{ctx: ctx, base: c.http.Transport, query: query}}
+	return &http.Client{Timeout: c.http.Timeout, Transport: readTransport{ctx: ctx, base: c.http.Transport, query: query, pages: map[string]bool{}}}
 }
 
 // listQuery is the query of a list: its field mask, and that GCE should say which part is missing, and answer with the rest.

@@ -32,7 +32,7 @@ func TestReadTransport(t *testing.T) {
 			assert.Fail(t, "sent")
 			return nil, nil
 		})
-		_, err := readTransport{ctx: ctx, base: base}.RoundTrip(listRequest(t)) //nolint:bodyclose // there is none
+		_, err := readTransport{ctx: ctx, base: base, pages: map[string]bool{}}.RoundTrip(listRequest(t)) //nolint:bodyclose // there is none
 		assert.ErrorIs(t, err, context.Canceled)
 	})
 	t.Run("adds its query and leaves the request as it was", func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestReadTransport(t *testing.T) {
 			assert.Equal(t, "fields=name&filter=x", r.URL.RawQuery)
 			return &http.Response{Body: http.NoBody}, nil
 		})
-		resp, err := readTransport{ctx: t.Context(), query: url.Values{"fields": {"name"}}, base: base}.RoundTrip(original)
+		resp, err := readTransport{ctx: t.Context(), query: url.Values{"fields": {"name"}}, base: base, pages: map[string]bool{}}.RoundTrip(original)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		assert.Equal(t, "filter=x&fields=old", original.URL.RawQuery)
@@ -53,7 +53,7 @@ func TestReadTransport(t *testing.T) {
 			sent = r
 			return &http.Response{Body: io.NopCloser(strings.NewReader("{}"))}, nil
 		})
-		first, err := readTransport{ctx: ctx, base: base}.RoundTrip(listRequest(t))
+		first, err := readTransport{ctx: ctx, base: base, pages: map[string]bool{}}.RoundTrip(listRequest(t))
 		require.NoError(t, err)
 		assert.NoError(t, sent.Context().Err())
 		cancel()
@@ -61,7 +61,7 @@ func TestReadTransport(t *testing.T) {
 		assert.ErrorIs(t, context.Cause(sent.Context()), context.Canceled)
 		require.NoError(t, first.Body.Close())
 
-		resp, err := readTransport{ctx: t.Context(), base: base}.RoundTrip(listRequest(t))
+		resp, err := readTransport{ctx: t.Context(), base: base, pages: map[string]bool{}}.RoundTrip(listRequest(t))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		assert.Error(t, sent.Context().Err(), "nothing is left behind")

@@ -90,9 +90,9 @@ func Refuses(r Refusal) Behaviour {
 	return Refused(e)
 }
 
-// in is the behaviour with the names of a call's zone and region in the words of its errors.
-func (b Behaviour) in(zone string) Behaviour {
-	words := strings.NewReplacer("{zone}", zone, "{region}", regionOf(zone))
+// in is the behaviour with the names of a call's zone, region and VM in the words of its errors.
+func (b Behaviour) in(c Call) Behaviour {
+	words := strings.NewReplacer("{zone}", c.Zone, "{region}", regionOf(c.Zone), "{instance}", c.Name)
 	for _, e := range []**gce.Error{&b.err, &b.inOperation} {
 		if *e != nil {
 			named := **e

@@ -45,9 +45,9 @@ type Behaviour struct {
 // call has no effect.
 func Refused(e gce.Error) Behaviour { return Behaviour{err: &e} }
 
-// RateLimited refuses the call as GCE does when too many were made. retryAfter is in whole seconds.
+// RateLimited refuses the call as GCE does when too many were made. retryAfter is in whole seconds; GCE names none, most often.
 func RateLimited(retryAfter time.Duration) Behaviour {
-	return Refused(gce.Error{Kind: gce.RateLimited, Code: "rateLimitExceeded", HTTPStatus: 429, RetryAfter: retryAfter, Message: "Rate Limit Exceeded"})
+	return Refused(gce.Error{Kind: gce.RateLimited, Code: "rateLimitExceeded", HTTPStatus: 403, RetryAfter: retryAfter, Message: "Rate Limit Exceeded"})
 }
 
 // Down answers 503: the call has no effect, but the caller cannot know.
@@ -58,6 +58,14 @@ func Down() Behaviour {
 // Denied refuses the call for want of a permission.
 func Denied(permission string) Behaviour {
 	return Refused(gce.Error{Kind: gce.Forbidden, Code: "forbidden", HTTPStatus: 403, Message: "Required '" + permission + "' permission"})
+}
+
+// RefusesDelete refuses the delete of a VM on which GCE is at work. It can be made again.
+func RefusesDelete() Behaviour {
+	return Refused(gce.Error{
+		Kind: gce.Unavailable, Code: "resourceNotReady", HTTPStatus: 400,
+		Message: "The resource 'projects/example/zones/{zone}/instances/{instance}' is not ready",
+	})
 }
 
 // Hang never answers, and the call has no effect.
@@ -126,7 +134,7 @@ func (f *Fake) behaviour(c Call) Behaviour {
 		if c.Method == ListAllInstances && s.pattern.Zone != "" {
 			return Behaviour{partial: true, lostZone: s.pattern.Zone}
 		}
-		return s.behaviour.in(c.Zone)
+		return s.behaviour.in(c)
 	}
 	return Behaviour{}
 }
