@@ -105,8 +105,9 @@ func seedJobs(step int) map[string]batchv1.Job {
 		name := fmt.Sprintf("train-r%d-a1", replica)
 		jobs["default/"+name] = batchv1.Job{ObjectMeta: metav1.ObjectMeta{
 			Namespace: "default", Name: name, UID: types.UID("uid-" + name),
-			Labels: map[string]string{v1alpha1.LabelJobUID: "train", v1alpha1.LabelReplica: fmt.Sprint(replica), v1alpha1.LabelPool: v1alpha1.PoolID("default", "t4-pool")},
-		}}
+			Labels:          map[string]string{v1alpha1.LabelJobUID: "train", v1alpha1.LabelReplica: fmt.Sprint(replica), v1alpha1.LabelPool: v1alpha1.PoolID("default", "t4-pool")},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "SpotInstanceJob", Name: "train", UID: "train", Controller: new(true)}},
+		}, Status: batchv1.JobStatus{Active: 1}}
 	}
 	return jobs
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 )
 
 // Labels. Values are hashes, UIDs or numbers, so that they always fit; full names go into annotations.
@@ -25,6 +26,10 @@ const (
 // AnnotationFinalAttempt on a Job is "true" when no further attempt follows its failure: once it has failed,
 // its replica asks for no VM.
 const AnnotationFinalAttempt = "training.dcnlab.com/final-attempt"
+
+// PodGrace is how long a Job may be without a pod and still count as a replica that wants a VM. The Job controller makes the pod within a
+// second, unless a quota, a policy or a missing ServiceAccount forbids it. While there is no pod, no VM is of use.
+const PodGrace = 30 * time.Second
 
 // AnnotationCredentials on a Job is "namespace/name" of the Secret that its SpotInstanceJob names for Google Cloud.
 const AnnotationCredentials = "training.dcnlab.com/gcp-credentials"

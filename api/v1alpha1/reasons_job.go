@@ -75,3 +75,23 @@ const (
 	ReplicaFailed        = "Failed"        // failed for good
 	ReplicaSucceeded     = "Succeeded"     // completed the training
 )
+
+// Why a replica does not train, in status.jobStatuses[].reason. Each replica that does not has exactly one.
+const (
+	WaitNoCapacity        = "NoCapacity"           // no VM is free, and the pool cannot have another one: its conditions tell why
+	WaitForVM             = "WaitingForVM"         // no VM is free; the pool starts one, or will as soon as it may
+	WaitUnschedulable     = "Unschedulable"        // a VM is Ready and free, and the scheduler does not bind the pod to it
+	WaitNoPod             = "NoPod"                // the Job has had no pod for PodGrace
+	WaitSchedulingGated   = "SchedulingGated"      // the pod has scheduling gates
+	WaitSuspendedByOthers = "SuspendedByOthers"    // somebody else set spec.suspend of the Job
+	WaitForJob            = "WaitingForJob"        // its next Job was asked for, and is not there yet
+	WaitPool              = "PoolUnavailable"      // the SpotInstanceVM is missing, or is being deleted
+	WaitSpecInvalid       = "SpecInvalid"          // the spec cannot be run: see the condition SpecValid
+	WaitStarting          = "Starting"             // the pod is on a VM, and its containers do not run yet
+	WaitForCheckpoint     = "WaitingForCheckpoint" // its successor starts when a checkpoint is complete
+	WaitVMLost            = "VMLost"               // its VM is gone or going; a successor follows
+	WaitEnding            = "Ending"               // it ended moments ago; whether its VM took it down is known soon
+	WaitBackingOff        = "BackingOff"           // it failed; the next attempt follows later
+	WaitSuspended         = "Suspended"            // spec.suspend
+	WaitOver              = "Over"                 // the replica, or the whole job, has succeeded or failed
+)

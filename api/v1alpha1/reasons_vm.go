@@ -17,6 +17,9 @@ const (
 	// ConditionVMsJoining is False after VMs were bought that did not become Ready Nodes: its message names the
 	// command that shows their serial console. The next start waits 1, 2, 4 ... 30 minutes.
 	ConditionVMsJoining = "VMsJoining"
+	// ConditionVMsUsable is there, and False, while a VM is Ready and no replica can use it: its message tells which and why, in the
+	// scheduler's words if it is the scheduler that refuses.
+	ConditionVMsUsable = "VMsUsable"
 	// ConditionNoticeGiven is there, and False, while VMs are bought without the preemption notice that the spec asks for.
 	ConditionNoticeGiven = "NoticeGiven"
 	// ConditionSpotAvailable is there for SpotWithStandardFallback. It is False while no zone has spot VMs, or on-demand VMs
@@ -63,6 +66,9 @@ const (
 	ReasonJoining         = "Joining"         // VMsJoining, True
 	ReasonStartsFail      = "StartsFail"      // VMsJoining
 	ReasonGPUsMissing     = "GPUsMissing"     // VMsJoining: Nodes are Ready without GPUs
+	ReasonNodeCordoned    = "NodeCordoned"    // VMsUsable: somebody cordoned a Node
+	ReasonNodeUnfit       = "NodeUnfit"       // VMsUsable: a Node has a foreign taint or has lost GPUs, and no pod lands there
+	ReasonUnschedulable   = "Unschedulable"   // VMsUsable: the scheduler binds a pod to no VM that is Ready and free
 	ReasonNoticeRefused   = "NoticeRefused"   // NoticeGiven: GCE refuses scheduling.preemptionNoticeDuration
 	ReasonPricesUnusable  = "PricesUnusable"  // CostKnown: the table cannot be read
 	ReasonPriceMissing    = "PriceMissing"    // CostKnown: the table lacks a line

@@ -258,6 +258,16 @@ type JobReplicaStatus struct {
 	// +optional
 	Phase string `json:"phase,omitempty"`
 
+	// Why the replica does not train; empty while it does. The message of the condition Ready tells more, and the remedy: NoCapacity,
+	// WaitingForVM, Unschedulable, NoPod, SchedulingGated, SuspendedByOthers, WaitingForJob, PoolUnavailable, SpecInvalid, Starting,
+	// WaitingForCheckpoint, VMLost, Ending, BackingOff, Suspended or Over.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// Since when it does not train for this reason.
+	// +optional
+	WaitingSince *metav1.Time `json:"waitingSince,omitempty"`
+
 	// Image of the first container in the newest usable checkpoint of this replica.
 	// +optional
 	LastCheckpointImage string `json:"lastCheckpointImage,omitempty"`

@@ -64,6 +64,12 @@ type SpotInstanceVMStatus struct {
 	// +optional
 	Zones []ZoneStatus `json:"zones,omitempty"`
 
+	// Replicas that Ready VMs were bought for and could not take. No VM is bought for them for a while.
+	// +listType=map
+	// +listMapKey=jobName
+	// +optional
+	UnschedulableReplicas []UnschedulableReplica `json:"unschedulableReplicas,omitempty"`
+
 	// Since when no zone has had a spot VM for this pool. Only with SpotWithStandardFallback.
 	// +optional
 	SpotUnavailableSince *metav1.Time `json:"spotUnavailableSince,omitempty"`
@@ -189,6 +195,23 @@ type VMInstanceStatus struct {
 	// Since when nobody needs the VM. It is deleted idleTimeout later.
 	// +optional
 	IdleSince *metav1.Time `json:"idleSince,omitempty"`
+
+	// Since when the scheduler passes this VM over: it is Ready and free, and a pod of the pool is unschedulable.
+	// +optional
+	PassedOverSince *metav1.Time `json:"passedOverSince,omitempty"`
+}
+
+// UnschedulableReplica is a replica whose pod the scheduler binds to none of the pool's VMs that are Ready and free.
+type UnschedulableReplica struct {
+	// Name of the child Job that the pod belongs to.
+	JobName string `json:"jobName"`
+
+	// No VM is bought for the replica before this time, unless the pool's spec is changed. A VM that comes free is still its own to take.
+	Until metav1.Time `json:"until"`
+
+	// What the scheduler said of the pod.
+	// +optional
+	Message string `json:"message,omitempty"`
 }
 
 // ZoneStatus is one zone of the pool.

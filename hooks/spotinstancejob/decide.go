@@ -46,6 +46,7 @@ type replica struct {
 	attempts int32 // highest number used so far: a successor that was dropped keeps its number
 	phase    string
 	waits    string // for a checkpoint, and why for that one; empty: it does not
+	reason   string // why it does not train; empty: it does
 	failures int32
 	stuck    time.Time // since when its newest attempt cannot start from its checkpoint; zero: it can, as far as is known
 }
@@ -92,6 +93,7 @@ type survey struct {
 	best     source
 	rhythm   rhythm
 	planned  []newBackup
+	created  []newAttempt
 	waits    map[int32]string // by replica: the checkpoint that its successor waits for, and why that one
 	alarm    time.Time        // earliest time at which the same facts lead elsewhere
 }
@@ -167,16 +169,15 @@ func (s *survey) hold(phase v1alpha1.JobPhase) decision {
 // train gives every replica its attempt, and makes the checkpoints that are due.
 func (s *survey) train() decision {
 	s.slots = s.chooseSlots()
-	var created []newAttempt
 	for i, of := range s.slots {
 		if next := s.successor(of); next != nil {
-			created = append(created, *next)
+			s.created = append(s.created, *next)
 		}
 		s.schedule(of, i)
 	}
-	created = append(created, s.firstAttempts()...)
+	s.created = append(s.created, s.firstAttempts()...)
 	d := s.conclude(s.trainingPhase())
-	d.attempts = created
+	d.attempts = s.created
 	return d
 }
 

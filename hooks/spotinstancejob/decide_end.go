@@ -120,7 +120,9 @@ func (s *survey) finish(end jobEnd) decision {
 	d.conditions = append(d.conditions, ended(end))
 	d.replicas = nil
 	for _, of := range reported {
-		d.replicas = append(d.replicas, s.report(of))
+		r := s.report(of)
+		r.reason = v1alpha1.WaitOver
+		d.replicas = append(d.replicas, r)
 	}
 	if expired {
 		d.keepBacks = nil

@@ -69,11 +69,11 @@ func TestGPUsOfAPod(t *testing.T) {
 func TestFit(t *testing.T) {
 	checkTales(t, map[string]tale{
 		"as many as the VM has":             {given: []fact{asks(4), have(4)}, want: "Pending; start r0-a1; start r1-a1"},
-		"fewer":                             {given: []fact{asks(1), have(4)}, want: "Pending; start r0-a1; start r1-a1", reported: "GPUsIdle:FewerGPUsRequested"},
+		"fewer":                             {given: []fact{asks(1), have(4)}, want: "Pending; start r0-a1; start r1-a1", reported: "r0 Pending; r1 Pending; GPUsIdle:FewerGPUsRequested"},
 		"more":                              {given: []fact{asks(8), have(4)}, want: "Invalid"},
 		"more, of shared GPUs":              {given: []fact{asksFor("nvidia.com/gpu.shared", 8), have(1), shownAs("nvidia.com/gpu.shared")}, want: "Pending; start r0-a1; start r1-a1"},
 		"fewer, of parts of a GPU":          {given: []fact{asksFor("nvidia.com/mig-1g.10gb", 1), have(8), shownAs("nvidia.com/mig-1g.10gb")}, want: "Pending; start r0-a1; start r1-a1"},
-		"by another name than the pool's":   {given: []fact{asks(8), have(1), shownAs("nvidia.com/gpu.shared")}, want: "Pending; start r0-a1; start r1-a1", reported: "GPUsIdle:FewerGPUsRequested"},
+		"by another name than the pool's":   {given: []fact{asks(8), have(1), shownAs("nvidia.com/gpu.shared")}, want: "Pending; start r0-a1; start r1-a1", reported: "r0 Pending; r1 Pending; GPUsIdle:FewerGPUsRequested"},
 		"more, by the default's name":       {given: []fact{asks(8), have(4), shownAs("nvidia.com/gpu")}, want: "Invalid"},
 		"more, and no resource tells":       {given: []fact{asks(8), have(4), shownAs("None")}, want: "Pending; start r0-a1; start r1-a1"},
 		"none, and no resource tells":       {given: []fact{asks(0), have(4), shownAs("None")}, want: "Pending; start r0-a1; start r1-a1"},

@@ -21,28 +21,37 @@ func (s *survey) report(of slot) replica {
 	if of.verdict == failed && !s.exhausted(of) {
 		r.phase = v1alpha1.ReplicaBackingOff
 	}
+	if of.verdict != running {
+		r.reason = s.waitOf(of).reason
+	}
 	return r
 }
 
-// withRecalled adds the replicas that no Job tells of and status does: nothing else remembers their numbers then, and a sync
-// that comes before their next attempt is seen would use one again.
+// withRecalled adds the replicas that no Job tells of: those whose first Job is asked for now, and those that status tells of. Nothing
+// else remembers their numbers then, and a sync that comes before their next attempt is seen would use one again.
 func (s *survey) withRecalled(replicas []replica) []replica {
-	for _, status := range s.job.Status.JobStatuses {
-		known := slices.ContainsFunc(replicas, func(r replica) bool { return r.number == status.Replica })
+	add := func(number int32, name string) {
+		known := slices.ContainsFunc(replicas, func(r replica) bool { return r.number == number })
 		if !known && len(replicas) < int(s.replicas()) {
-			replicas = append(replicas, s.recalled(status))
+			replicas = append(replicas, s.recalled(number, name))
 		}
+	}
+	for _, status := range s.job.Status.JobStatuses {
+		add(status.Replica, status.Name)
+	}
+	for _, a := range s.created {
+		add(a.replica, jobName(s.job, a.replica, a.attempt))
 	}
 	slices.SortFunc(replicas, func(a, b replica) int { return cmp.Compare(a.number, b.number) })
 	return replicas
 }
 
-// recalled is a replica that nothing but status tells of.
-func (s *survey) recalled(status v1alpha1.JobReplicaStatus) replica {
+// recalled is a replica that no Job tells of.
+func (s *survey) recalled(number int32, name string) replica {
 	return replica{
-		number: status.Replica, phase: v1alpha1.ReplicaPending,
-		newest: attempt{name: status.Name}, attempts: s.nextAttempt(status.Replica) - 1,
-		failures: s.failures(status.Replica),
+		number: number, phase: v1alpha1.ReplicaPending, reason: s.waitForJob().reason,
+		newest: attempt{name: name}, attempts: s.nextAttempt(number) - 1,
+		failures: s.failures(number),
 	}
 }
 
@@ -111,7 +120,12 @@ func (s *survey) replicasReady() condition {
 			continue
 		}
 		backingOff = backingOff || of.verdict == failed && !s.exhausted(of)
-		stories = append(stories, s.story(of))
+		stories = append(stories, fmt.Sprintf("replica %d %s", of.replica, s.waitOf(of).message))
+	}
+	for _, a := range s.created {
+		if !slices.ContainsFunc(s.slots, func(of slot) bool { return of.replica == a.replica }) && s.isRefused(a.replica) {
+			stories = append(stories, fmt.Sprintf("replica %d %s", a.replica, s.waitForJob().message))
+		}
 	}
 	if active >= s.replicas() {
 		return condition{v1alpha1.ConditionReady, v1alpha1.ReasonAllReplicasTraining, "all replicas are training", true}
@@ -131,33 +145,6 @@ func (s *survey) replicasReady() condition {
 		message += "; SpotInstanceVM " + s.job.Spec.SpotInstanceVMRef.Name + ": " + s.pool.trouble
 	}
 	return condition{v1alpha1.ConditionReady, reason, message, false}
-}
-
-// story tells why one replica is not training.
-func (s *survey) story(of slot) string {
-	told := map[verdict]string{
-		pending:       "waits for a VM",
-		starting:      "is starting",
-		doomed:        "is on a VM that is going away",
-		lost:          "lost its VM",
-		ending:        "ended; whether its VM took it down is known in a moment",
-		restoreFailed: "could not run from its checkpoint image",
-		failed:        "failed",
-		succeeded:     "succeeded",
-	}[of.verdict]
-	if s.exhausted(of) {
-		told = "failed for good"
-	}
-	if s.isWithoutPod(of.newest) {
-		told = "has no pod: kubectl describe job " + of.newest.name + " tells why; if a policy refuses volumes of type image, set spec.checkpointConfig.pullBaseImages to false and delete that Job"
-	}
-	if pod := of.newest.pod; pod != nil && pod.message != "" && (of.verdict == starting || of.verdict == failed || of.verdict == restoreFailed) {
-		told += ": " + pod.message
-		if of.newest.restoredFrom != "" {
-			told += s.remedyOf(pod.message)
-		}
-	}
-	return fmt.Sprintf("replica %d %s%s", of.replica, told, s.waits[of.replica])
 }
 
 // stalled reports checkpoints that fail, that no agent looks at, or whose deletion hangs.

@@ -131,17 +131,6 @@ func restoreCauses() []restoreCause {
 // remedyTCP is what to do about connections that CRIU does not checkpoint.
 const remedyTCP = "set spec.criu.tcp of the SpotInstanceVM to Close or Established, or write tcp-close or tcp-established into /etc/criu/runc.conf on the VMs"
 
-// isWithoutPod is true of a restored attempt whose Job has had no pod for so long that something must refuse it, such as a policy
-// that does not know volumes of type image.
-func (s *survey) isWithoutPod(a attempt) bool {
-	if a.pod != nil || !a.hasBase || s.verdicts[a.name] != pending {
-		return false
-	}
-	late := a.created.Add(stuckDeadline)
-	s.wakeAt(late)
-	return !late.After(s.now)
-}
-
 // whyItFailed is what the agent said of a checkpoint that failed, and what to do.
 func (s *survey) whyItFailed(b backup) string {
 	hasTCP := s.pool != nil && s.pool.tcp

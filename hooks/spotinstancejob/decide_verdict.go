@@ -46,8 +46,8 @@ func (s *survey) judge(a attempt) verdict {
 		return s.judgeComplete(a)
 	case a.failed:
 		return s.judgeFailed(a)
-	case a.pod == nil:
-		return pending
+	case a.pod == nil, a.suspended && (a.pod.deleted() || a.pod.over()):
+		return pending // the Job controller makes another pod when the Job is resumed
 	case a.pod.deleted() || a.vm.state == v1alpha1.InstanceGone:
 		return lost
 	case a.vm.leaving():

@@ -31,10 +31,13 @@ type poolFacts struct {
 	gpuResource corev1.ResourceName // that pods ask for to have them; empty: the pool does not tell
 	machineType string
 	vmImage     string
-	tcp         bool      // its VMs tell CRIU what becomes of TCP connections
-	spot        bool      // it buys spot VMs, at least while there are some
-	choices     []cost.VM // what a VM of the pool may be, by zone
-	trouble     string    // why it does not have all its VMs, unless they are on their way
+	tcp         bool                 // its VMs tell CRIU what becomes of TCP connections
+	spot        bool                 // it buys spot VMs, at least while there are some
+	choices     []cost.VM            // what a VM of the pool may be, by zone
+	trouble     string               // why it does not have all its VMs, unless they are on their way
+	noCapacity  bool                 // no zone can be asked for a VM now
+	passesOver  bool                 // a VM is Ready and free, and the scheduler binds no pod that waits to it
+	held        map[string]time.Time // by Job: no VM is bought for its pod before
 	vms         map[string]vm
 }
 
@@ -51,15 +54,18 @@ type vm struct {
 
 // attempt is one child Job and its pod.
 type attempt struct {
-	name     string
-	replica  int32
-	attempt  int32
-	created  time.Time
-	deleting bool // the Job is: we dropped it, or somebody deleted it
-	complete bool // condition Complete
-	failed   bool // condition FailureTarget or Failed
-	ended    time.Time
-	final    bool // no attempt follows its failure
+	name      string
+	replica   int32
+	attempt   int32
+	created   time.Time
+	deleting  bool // the Job is: we dropped it, or somebody deleted it
+	complete  bool // condition Complete
+	failed    bool // condition FailureTarget or Failed
+	ended     time.Time
+	final     bool      // no attempt follows its failure
+	suspended bool      // somebody else set its spec.suspend
+	podsSince time.Time // since when the Job controller may make a pod
+	active    bool      // the Job controller counts a pod that has not ended
 
 	restoredFrom string            // CheckpointBackup, or empty for the template
 	images       map[string]string // by container, when restored
@@ -87,6 +93,8 @@ type podFacts struct {
 	noticed    time.Time // when the node agent said that GCE takes the VM back; zero: it did not
 	noticedFor string    // its reason
 	scheduled  time.Time
+	gated      bool      // scheduling gates keep it from the scheduler
+	unbound    string    // why the scheduler does not bind it, in its words; empty: it has, or has said nothing
 	started    time.Time // start of the first container; zero: never
 	ended      time.Time // last end of a container, once all have ended
 	conditions []corev1.PodCondition

@@ -89,6 +89,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		machineType: pool.Spec.GCP.MachineType,
 		vmImage:     pool.Spec.VMImage,
 		vms:         map[string]vm{},
+		held:        map[string]time.Time{},
 		tcp:         pool.Spec.CRIU != nil && pool.Spec.CRIU.TCP != "",
 		spot:        pool.Spec.ProvisioningModel != v1alpha1.ProvisioningStandard,
 	}
@@ -100,11 +101,16 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		facts.choices = append(facts.choices, cost.VMOf(pool.Spec, zone, ""))
 	}
 	facts.trouble = troubleOf(pool.Status.Conditions)
+	facts.noCapacity = meta.IsStatusConditionFalse(pool.Status.Conditions, v1alpha1.ConditionCapacityAvailable)
+	for _, replica := range pool.Status.UnschedulableReplicas {
+		facts.held[replica.JobName] = replica.Until.Time
+	}
 	for _, instance := range pool.Status.ProvisionedInstances {
 		entry := vm{
 			state: stateOf(instance), since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded,
 			priced: cost.VMOf(pool.Spec, instance.Zone, instance.MachineType), spot: instance.ProvisioningModel != "STANDARD",
 		}
+		facts.passesOver = facts.passesOver || instance.PassedOverSince != nil
 		if instance.PreemptionNotice != nil {
 			entry.notice = instance.PreemptionNotice.Duration
 		}
@@ -221,6 +227,12 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 		restoredFrom: job.Annotations[annotationRestoredFrom],
 		inherited:    parseSeconds(job.Annotations[annotationInherited]),
 		gpu:          job.Annotations[annotationGPU],
+		suspended:    job.Spec.Suspend != nil && *job.Spec.Suspend,
+		podsSince:    job.CreationTimestamp.Time,
+		active:       job.Status.Active > 0,
+	}
+	if start := timeOf(job.Status.StartTime); start.After(a.podsSince) { // it was resumed
+		a.podsSince = start
 	}
 	if a.attempt == 0 || strconv.Itoa(int(a.replica)) != job.Labels[v1alpha1.LabelReplica] {
 		a.replica = -1

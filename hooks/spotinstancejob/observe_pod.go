@@ -29,6 +29,8 @@ func observePod(pod *corev1.Pod) *podFacts {
 		case corev1.PodScheduled:
 			if isTrue {
 				facts.scheduled = c.LastTransitionTime.Time
+			} else {
+				facts.gated, facts.unbound = c.Reason == corev1.PodReasonSchedulingGated, excerpt(c.Message)
 			}
 		case corev1.PodInitialized:
 			facts.initializing = c.Status == corev1.ConditionFalse

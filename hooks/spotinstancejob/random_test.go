@@ -76,6 +76,9 @@ func checkDecision(t *testing.T, at string, o observed, d decision) {
 	for _, status := range o.job.Status.JobStatuses {
 		known = append(known, status.Name)
 	}
+	for _, a := range d.attempts {
+		known = append(known, jobName(o.job, a.replica, a.attempt))
+	}
 	for _, r := range d.replicas {
 		slots[r.number] = true
 		require.Contains(t, known, r.newest.name, at)

@@ -124,7 +124,10 @@ func completionOf(o observed, d decision) time.Time {
 func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 	status := v1alpha1.JobReplicaStatus{
 		Name: r.newest.name, Replica: r.number, Attempt: r.attempts, Phase: r.phase,
-		RestoredFrom: r.newest.image, Failures: r.failures, NodeName: r.newest.node,
+		RestoredFrom: r.newest.image, Failures: r.failures, NodeName: r.newest.node, Reason: r.reason,
+	}
+	if r.reason != "" {
+		status.WaitingSince = &metav1.Time{Time: o.now.Truncate(time.Second)}
 	}
 	if !r.stuck.IsZero() {
 		status.StuckSince = &metav1.Time{Time: r.stuck}
@@ -132,6 +135,9 @@ func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 	for _, old := range o.job.Status.JobStatuses {
 		if old.Replica == r.number {
 			status.LastCheckpointImage = old.LastCheckpointImage
+			if old.Reason == r.reason && old.WaitingSince != nil && webhook.IsWritable(*old.WaitingSince) {
+				status.WaitingSince = old.WaitingSince
+			}
 		}
 	}
 	var newest time.Time

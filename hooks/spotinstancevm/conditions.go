@@ -23,6 +23,9 @@ func conditionsOf(before []metav1.Condition, o observed, d decision) []metav1.Co
 		capacityCondition(o, d),
 		joiningCondition(o, d),
 	}
+	if unusable := usableCondition(o, d); unusable != nil {
+		now = append(now, *unusable)
+	}
 	if o.silent {
 		now = append(now, condition(v1alpha1.ConditionNoticeGiven, false, v1alpha1.ReasonNoticeRefused,
 			"GCE refuses scheduling.preemptionNoticeDuration here, so VMs are bought without a notice and are seen preempted when they stop: set spec.preemptionNotice to 0s if that is to stay"))

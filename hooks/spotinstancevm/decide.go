@@ -13,6 +13,7 @@ type decision struct {
 	zones       []zone    // of the spec
 	dry         time.Time // since when no zone has spot VMs; zero: they have
 	operations  []operation
+	wants       []want // as they are now
 	desired     int
 	missing     int // VMs wanted that are neither there nor on their way
 	starts      starts
@@ -59,7 +60,7 @@ const maxMutations = 20
 
 // decide is the pool's whole policy.
 func decide(o observed) decision {
-	d := decision{desired: wanted(o), preemptions: o.counted, machines: make([]machine, 0, len(o.machines))}
+	d := decision{preemptions: o.counted, machines: make([]machine, 0, len(o.machines))}
 	for _, m := range o.machines {
 		was := m.reason
 		m = advance(o, m)
@@ -68,6 +69,10 @@ func decide(o observed) decision {
 		}
 		d.machines = append(d.machines, m)
 	}
+	passOver(o, d.machines)
+	o.wants = holdBack(o, d.machines)
+	d.wants = o.wants
+	d.desired = wanted(o) + trial(o, d.machines)
 	attribute(o, d.machines)
 	d.starts = startsOf(o, d.machines)
 	d.refusal = d.starts.refusal()

@@ -62,9 +62,9 @@ func TestFallback(t *testing.T) {
 		},
 		"one that was there before has not": {
 			machines: []machine{vm(1, v1alpha1.InstanceReady, healthy, booted(20*time.Minute), training)},
-			world:    func(o *observed) { dryFor(5 * time.Minute)(o); o.demand = 2 }, dry: ago(5 * time.Minute),
+			world:    func(o *observed) { dryFor(5 * time.Minute)(o); o.wants = replicas(2) }, dry: ago(5 * time.Minute),
 		},
-		"nothing is wanted any more":  {world: func(o *observed) { dryFor(10 * time.Minute)(o); o.demand = 0 }},
+		"nothing is wanted any more":  {world: func(o *observed) { dryFor(10 * time.Minute)(o); o.wants = replicas(0) }},
 		"spot is not tried at once":   {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, onDemand, training, lasting(9*time.Minute))}},
 		"spot is tried, one VM more":  {machines: []machine{standIn}, plans: []string{gce.ModelSpot}},
 		"not two of them":             {machines: []machine{standIn, vm(1, v1alpha1.InstanceCreating, lasting(time.Second))}},
@@ -82,7 +82,7 @@ func TestFallback(t *testing.T) {
 			states:   map[int]v1alpha1.InstanceState{0: v1alpha1.InstanceStopping, 1: v1alpha1.InstanceReady},
 		},
 		"a spot VM in use is not free": {
-			machines: []machine{standIn, spot(training)}, world: func(o *observed) { o.demand = 2 },
+			machines: []machine{standIn, spot(training)}, world: func(o *observed) { o.wants = replicas(2) },
 			plans: []string{gce.ModelSpot}, states: map[int]v1alpha1.InstanceState{0: v1alpha1.InstanceReady, 1: v1alpha1.InstanceReady},
 		},
 		"one that nobody trains on is replaced, too": {
@@ -102,7 +102,7 @@ func TestFallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := facts(test.machines...)
-			o.demand, o.settings.fallback, o.settings.fallbackAfter = 1, true, 10*time.Minute
+			o.wants, o.settings.fallback, o.settings.fallbackAfter = replicas(1), true, 10*time.Minute
 			if test.world != nil {
 				test.world(&o)
 			}

@@ -40,7 +40,7 @@ func grow(o observed, d *decision) {
 // plan writes down one VM, of the first model that a zone may be asked for. It is false if there is none.
 func (d *decision) plan(o observed, p *placement, models ...string) bool {
 	for _, model := range models {
-		if zone, found := p.take(o, d.zones, model); found {
+		if zone, found := p.take(o, elsewhere(o, d.zones, d.machines), model); found {
 			d.planIn(o, zone, model)
 			return true
 		}

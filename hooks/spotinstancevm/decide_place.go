@@ -11,12 +11,6 @@ import (
 // shakyFor is how long after the loss of a VM the other zones are preferred, whatever they hold: preemptions come in bulk.
 const shakyFor = 10 * time.Minute
 
-// want is a replica of a training job that wants a VM.
-type want struct {
-	job string   // UID
-	vms []string // that its pods are on
-}
-
 // placement is how VMs and replicas are spread over zones.
 type placement struct {
 	vms      map[string]int            // by zone
@@ -39,7 +33,7 @@ func placementNow(o observed, machines []machine) placement {
 		free[n.name] = cmp.Or(n.zone, "another")
 	}
 	var waiting []string
-	for _, w := range o.wants {
+	for _, w := range demanding(o) {
 		i := slices.IndexFunc(w.vms, func(vm string) bool { return free[vm] != "" })
 		if i < 0 {
 			waiting = append(waiting, w.job)

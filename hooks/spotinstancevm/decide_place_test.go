@@ -106,7 +106,7 @@ func TestPlaces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := inZones([]string{a, b, c}, test.machines...)
-			o.wants, o.demand = test.wants, len(test.wants)
+			o.wants = test.wants
 			if test.world != nil {
 				test.world(&o)
 			}

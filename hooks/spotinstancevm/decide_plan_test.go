@@ -31,25 +31,25 @@ func TestOperations(t *testing.T) {
 	}{
 		"a plan that status holds is sent": {
 			machines: []machine{vm(0, v1alpha1.InstancePlanned)},
-			world:    func(o *observed) { o.demand = 1 }, want: []string{"insert 0"},
+			world:    func(o *observed) { o.wants = replicas(1) }, want: []string{"insert 0"},
 		},
 		"a plan that status does not hold is not": {
 			machines: []machine{vm(0, v1alpha1.InstancePlanned, unrecorded)},
-			world:    func(o *observed) { o.demand = 1 },
+			world:    func(o *observed) { o.wants = replicas(1) },
 		},
 		"a plan nobody needs any more":    {machines: []machine{vm(0, v1alpha1.InstancePlanned)}},
-		"a plan in a zone that is unread": {machines: []machine{vm(0, v1alpha1.InstancePlanned, unreadable)}, world: func(o *observed) { o.demand, o.zones[0].read = 1, false }},
+		"a plan in a zone that is unread": {machines: []machine{vm(0, v1alpha1.InstancePlanned, unreadable)}, world: func(o *observed) { o.wants, o.zones[0].read = replicas(1), false }},
 		"a plan in a zone that was blocked": {
 			machines: []machine{vm(0, v1alpha1.InstancePlanned)},
-			world:    func(o *observed) { o.demand, o.zones[0].until = 1, noon.Add(time.Minute) },
+			world:    func(o *observed) { o.wants, o.zones[0].until = replicas(1), noon.Add(time.Minute) },
 		},
 		"a plan in a zone that left the spec": {
 			machines: []machine{vm(0, v1alpha1.InstancePlanned)},
-			world:    func(o *observed) { o.demand, o.zones[0].wanted = 1, false },
+			world:    func(o *observed) { o.wants, o.zones[0].wanted = replicas(1), false },
 		},
 		"a plan while the pool is invalid": {
 			machines: []machine{vm(0, v1alpha1.InstancePlanned)},
-			world:    func(o *observed) { o.demand, o.problems = 1, []problem{{}} },
+			world:    func(o *observed) { o.wants, o.problems = replicas(1), []problem{{}} },
 		},
 		"Stopping is tainted":            {machines: []machine{vm(0, v1alpha1.InstanceStopping, healthy, status("STOPPING"))}, want: []string{"taint 0"}},
 		"its agent will taint it":        {machines: []machine{vm(0, v1alpha1.InstanceStopping, healthy, watched, noticed, lasting(time.Second))}},
@@ -80,7 +80,7 @@ func TestOperations(t *testing.T) {
 		"idle, no Node yet, and written down":     {machines: []machine{vm(0, v1alpha1.InstanceDeleting, running)}, want: []string{"delete 0"}},
 		"not idle any more": {
 			machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, isLeaving, idleFor(5*time.Minute))},
-			world:    func(o *observed) { o.demand = 1 }, want: []string{"untaint 0"},
+			world:    func(o *observed) { o.wants = replicas(1) }, want: []string{"untaint 0"},
 		},
 		"beyond a fixed size goes at once": {
 			machines: []machine{vm(0, v1alpha1.InstanceReady, healthy)},
@@ -99,7 +99,7 @@ func TestOperations(t *testing.T) {
 				vm(0, v1alpha1.InstanceDeleting, running), vm(1, v1alpha1.InstanceReady, healthy, status("STOPPING")),
 				vm(2, v1alpha1.InstanceGone, withNode(node{})), vm(3, v1alpha1.InstancePlanned),
 			},
-			world: func(o *observed) { o.demand = 1 }, want: []string{"insert 3", "delete-node 2", "taint 1", "delete 0"},
+			world: func(o *observed) { o.wants = replicas(1) }, want: []string{"insert 3", "delete-node 2", "taint 1", "delete 0"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,18 +157,18 @@ func TestPlans(t *testing.T) {
 		"one after a minute":          {machines: []machine{failedStart(0, 20*time.Minute, 60*time.Second)}, ordinals: []int{1}, zone: a},
 		"none within two minutes":     {machines: []machine{failedStart(0, 40*time.Minute, 25*time.Minute), failedStart(1, 20*time.Minute, 119*time.Second)}},
 		"two at once are one round":   {machines: []machine{failedStart(0, 20*time.Minute, 61*time.Second), failedStart(1, 20*time.Minute, 60*time.Second)}, ordinals: []int{2}, zone: a},
-		"all of them, so far":         {machines: three[:2], world: func(o *observed) { o.demand = 3 }, ordinals: []int{2, 3, 4}, zone: a},
-		"then one at a time":          {machines: three, world: func(o *observed) { o.demand = 3 }, ordinals: []int{3}, zone: a},
-		"none while it is tried":      {machines: append([]machine{vm(3, v1alpha1.InstanceJoining, running)}, three...), world: func(o *observed) { o.demand = 3 }},
-		"a join ends the back-off":    {machines: append([]machine{vm(3, v1alpha1.InstanceReady, healthy, lasting(time.Second))}, three...), world: func(o *observed) { o.demand = 3 }, ordinals: []int{4, 5}, zone: b},
+		"all of them, so far":         {machines: three[:2], world: func(o *observed) { o.wants = replicas(3) }, ordinals: []int{2, 3, 4}, zone: a},
+		"then one at a time":          {machines: three, world: func(o *observed) { o.wants = replicas(3) }, ordinals: []int{3}, zone: a},
+		"none while it is tried":      {machines: append([]machine{vm(3, v1alpha1.InstanceJoining, running)}, three...), world: func(o *observed) { o.wants = replicas(3) }},
+		"a join ends the back-off":    {machines: append([]machine{vm(3, v1alpha1.InstanceReady, healthy, lasting(time.Second))}, three...), world: func(o *observed) { o.wants = replicas(3) }, ordinals: []int{4, 5}, zone: b},
 		"refusals back off":           {machines: []machine{vm(0, v1alpha1.InstanceGone, because("Forbidden"), lasting(59*time.Second))}},
-		"twenty at a time":            {world: func(o *observed) { o.demand, o.settings.maximum = 50, 50 }, ordinals: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19}, zone: a},
+		"twenty at a time":            {world: func(o *observed) { o.wants, o.settings.maximum = replicas(50), 50 }, ordinals: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19}, zone: a},
 		"none for a deleted pool":     {world: func(o *observed) { o.finalizing = true }},
 		"one for one that is unread":  {machines: []machine{vm(0, v1alpha1.InstanceUnknown, unreadable, lasting(time.Minute))}, world: func(o *observed) { o.zones[0].read = false }, ordinals: []int{1}, zone: b},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := facts(c.machines...)
-			o.demand = 1
+			o.wants = replicas(1)
 			if c.world != nil {
 				c.world(&o)
 			}
@@ -262,17 +262,17 @@ func TestResync(t *testing.T) {
 		want     time.Duration
 	}{
 		"an idle pool":               {want: time.Minute},
-		"a plan to carry out":        {world: func(o *observed) { o.demand = 1 }, want: 200 * time.Millisecond},
-		"booting":                    {machines: []machine{vm(0, v1alpha1.InstanceJoining, running)}, world: func(o *observed) { o.demand = 1 }, want: 2 * time.Second},
+		"a plan to carry out":        {world: func(o *observed) { o.wants = replicas(1) }, want: 200 * time.Millisecond},
+		"booting":                    {machines: []machine{vm(0, v1alpha1.InstanceJoining, running)}, world: func(o *observed) { o.wants = replicas(1) }, want: 2 * time.Second},
 		"going down":                 {machines: []machine{vm(0, v1alpha1.InstanceStopping, status("STOPPING"))}, want: 2 * time.Second},
 		"not Ready":                  {machines: []machine{vm(0, v1alpha1.InstanceNotReady, running, joined)}, want: 5 * time.Second},
-		"VMs to watch":               {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy)}, world: func(o *observed) { o.demand = 1 }, want: 10 * time.Second},
-		"VMs that an agent watches":  {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, func(m *machine) { m.node = &node{ready: true, gpus: 1, agent: true} })}, world: func(o *observed) { o.demand = 1 }, want: time.Minute},
+		"VMs to watch":               {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy)}, world: func(o *observed) { o.wants = replicas(1) }, want: 10 * time.Second},
+		"VMs that an agent watches":  {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, func(m *machine) { m.node = &node{ready: true, gpus: 1, agent: true} })}, world: func(o *observed) { o.wants = replicas(1) }, want: time.Minute},
 		"a zone that cannot be read": {world: func(o *observed) { o.zones[1].read = false }, want: 10 * time.Second},
 		"something to mend":          {world: func(o *observed) { o.problems = []problem{{}} }, want: 10 * time.Second},
 		"a deadline":                 {machines: []machine{vm(0, v1alpha1.InstanceReady, healthy, func(m *machine) { m.idleSince = ago(5*time.Minute - 3*time.Second) })}, want: 3500 * time.Millisecond},
 		"the end of a block, and short": {world: func(o *observed) {
-			o.demand, o.zones[0].until, o.zones[1].until = 1, noon.Add(time.Second), noon.Add(time.Hour)
+			o.wants, o.zones[0].until, o.zones[1].until = replicas(1), noon.Add(time.Second), noon.Add(time.Hour)
 		}, want: 1500 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -289,7 +289,7 @@ func TestResync(t *testing.T) {
 func TestDecideIsPure(t *testing.T) {
 	build := func() observed {
 		o := facts(vm(0, v1alpha1.InstanceReady, healthy), vm(1, v1alpha1.InstanceStopping, healthy, status("STOPPING"), preempted), vm(2, v1alpha1.InstancePlanned), vm(3, v1alpha1.InstanceGone, because("Stockout"), lasting(time.Minute)))
-		o.demand = 3
+		o.wants = replicas(3)
 		return o
 	}
 	o := build()

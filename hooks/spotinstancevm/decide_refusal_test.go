@@ -55,7 +55,7 @@ func TestWhoseNoARefusalIs(t *testing.T) {
 				machines = append(machines, m)
 			}
 			o := inZones([]string{a, b, w}, machines...)
-			o.demand = 1
+			o.wants = replicas(1)
 			if test.world != nil {
 				test.world(&o)
 			}
@@ -133,7 +133,7 @@ func TestUnansweredInserts(t *testing.T) {
 				test.facts(&m)
 			}
 			o := facts(m)
-			o.demand = 1
+			o.wants = replicas(1)
 			if test.world != nil {
 				test.world(&o)
 			}

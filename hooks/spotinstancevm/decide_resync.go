@@ -35,6 +35,9 @@ func resyncAfter(o observed, d decision) time.Duration {
 	for _, z := range d.zones {
 		after = sooner(after, o.now, z.until, z.standardUntil)
 	}
+	for _, w := range d.wants {
+		after = sooner(after, o.now, w.waitsSince.Add(bindTime), w.heldUntil)
+	}
 	if len(d.operations) > maxMutations {
 		after = resyncNow
 	}
@@ -92,6 +95,12 @@ func deadlines(o observed, m machine) []time.Time {
 		at = append(at, m.since.Add(o.grace), m.since.Add(o.settings.joinTimeout))
 	case v1alpha1.InstanceCreating, v1alpha1.InstanceJoining:
 		at = append(at, m.begun().Add(o.settings.joinTimeout))
+	}
+	if m.state == v1alpha1.InstanceReady && m.pods == 0 {
+		at = append(at, m.since.Add(bindTime))
+	}
+	if !m.passedOver.IsZero() {
+		at = append(at, m.passedOver.Add(passedOverFor), m.passedOver.Add(trialTime))
 	}
 	at = append(at, m.freeAt)
 	if !m.idleSince.IsZero() {

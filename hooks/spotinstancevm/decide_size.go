@@ -16,7 +16,7 @@ const unreadGrace = time.Minute
 
 // wanted is how many VMs the pool should have, besides the Nodes that the user gave it.
 func wanted(o observed) int {
-	n := o.demand
+	n := len(demanding(o))
 	if o.settings.fixed != nil {
 		n = *o.settings.fixed
 	}
@@ -26,8 +26,10 @@ func wanted(o observed) int {
 // isSupply tells whether a VM serves the demand, or is about to.
 func isSupply(o observed, m machine) bool {
 	switch m.state {
-	case v1alpha1.InstancePlanned, v1alpha1.InstanceCreating, v1alpha1.InstanceJoining, v1alpha1.InstanceReady:
+	case v1alpha1.InstancePlanned, v1alpha1.InstanceCreating, v1alpha1.InstanceJoining:
 		return true
+	case v1alpha1.InstanceReady:
+		return !servesNobody(o, m)
 	case v1alpha1.InstanceNotReady:
 		return !m.isAbandoned()
 	case v1alpha1.InstanceUnknown:
@@ -61,6 +63,9 @@ func shrink(o observed, d *decision) {
 			spare[m.name] = true
 			kept.add(o, m, -1)
 		}
+	}
+	for _, m := range d.machines {
+		spare[m.name] = spare[m.name] || servesNobody(o, m)
 	}
 	for i := range d.machines {
 		m := &d.machines[i]

@@ -31,6 +31,9 @@ func facts(machines ...machine) observed {
 	return o
 }
 
+// replicas are so many that want a VM.
+func replicas(n int) []want { return make([]want, n) }
+
 // vm is the VM with this ordinal in the first zone, as status has it: for ten minutes in this state.
 func vm(ordinal int, state v1alpha1.InstanceState, edit ...func(*machine)) machine {
 	m := machine{
@@ -225,7 +228,7 @@ func TestWanted(t *testing.T) {
 		"maximum beats minimum": {settings{minimum: 5, maximum: 4}, 0, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, c.want, wanted(observed{settings: c.settings, demand: c.demand}))
+			require.Equal(t, c.want, wanted(observed{settings: c.settings, wants: replicas(c.demand)}))
 		})
 	}
 }

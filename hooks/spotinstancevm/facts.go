@@ -29,8 +29,7 @@ type observed struct {
 	finalizing bool
 	edited     bool // the spec has changed since status was written
 
-	demand     int           // replicas of training jobs that want a VM
-	wants      []want        // one for each, by job and replica
+	wants      []want        // replicas of training jobs that want a VM, by job and replica
 	machines   []machine     // by ordinal
 	forgotten  []machine     // whose end the zones' operations tell, and status does not
 	lent       []node        // that the user gave to the pool, and that serve: they are never touched
@@ -60,16 +59,17 @@ type machine struct {
 	zone    string
 
 	// What status remembers.
-	written   written // its entry as the request has it
-	state     v1alpha1.InstanceState
-	reason    string // why it leaves or is gone
-	since     time.Time
-	idleSince time.Time
-	joined    bool
-	hasNode   bool // its Node has existed
-	requestID string
-	operation string
-	seen      seen
+	written    written // its entry as the request has it
+	state      v1alpha1.InstanceState
+	reason     string // why it leaves or is gone
+	since      time.Time
+	idleSince  time.Time
+	passedOver time.Time // since when the scheduler passes it over, see decide_unschedulable.go; zero: it does not
+	joined     bool
+	hasNode    bool // its Node has existed
+	requestID  string
+	operation  string
+	seen       seen
 
 	// What was read now.
 	presence  presence
@@ -121,10 +121,12 @@ type node struct {
 	ready     bool
 	shutsDown bool // its kubelet says so
 	gpus      int64
-	leaving   bool // has TaintLeaving
-	closed    bool // has TaintPreempted, from its node agent
-	agent     bool // a node agent watches for GCE's notice there, and would tell
-	noticed   bool // and has heard that GCE takes the VM back
+	cordoned  bool
+	tainted   string // a taint of somebody else's that can keep pods off it; empty: none
+	leaving   bool   // has TaintLeaving
+	closed    bool   // has TaintPreempted, from its node agent
+	agent     bool   // a node agent watches for GCE's notice there, and would tell
+	noticed   bool   // and has heard that GCE takes the VM back
 }
 
 // zone is one zone where VMs of the pool are or may be.

@@ -1,9 +1,7 @@
 package spotinstancevm
 
 import (
-	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -85,14 +83,14 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		generation: r.pool.Generation,
 		finalizing: r.finalizing,
 		edited:     r.pool.Status.ObservedGeneration != 0 && r.pool.Status.ObservedGeneration != r.pool.Generation,
-		wants:      wantsOf(r),
+		wants:      wantsOf(r, second(h.now())),
 		counted:    r.pool.Status.Preemptions,
 		dry:        timeOf(r.pool.Status.SpotUnavailableSince),
 		spent:      r.pool.Status.Cost,
 		secretRef:  r.pool.Status.CredentialsSecretRef,
 	}
 	h.readPrices(&o)
-	o.demand, o.lent = len(o.wants), lentTo(o, r)
+	o.lent = lentTo(o, r)
 	o.problems = specProblems(o.id, r.pool, o.settings)
 	var join bootstrap.Join
 	var joinTroubles []problem
@@ -131,32 +129,6 @@ func (h *Hook) identityOf(pool *v1alpha1.SpotInstanceVM) identity {
 	return identity{cluster: h.cluster, project: pool.Spec.GCP.Project, namespace: pool.Namespace, name: pool.Name, uid: string(pool.UID)}
 }
 
-// wantsOf are the replicas of training jobs that want a VM. The attempt of a replica that was lost or failed stays listed
-// until its successor exists, so each replica counts once and without gaps.
-func wantsOf(r request) []want {
-	type replica struct{ job, replica string }
-	byReplica := map[replica]*want{}
-	for _, job := range r.jobs {
-		id := replica{job.Labels[v1alpha1.LabelJobUID], job.Labels[v1alpha1.LabelReplica]}
-		if id.job == "" || id.replica == "" || job.DeletionTimestamp != nil || isOver(job) && !r.endedWithVM(job) {
-			continue
-		}
-		if byReplica[id] == nil {
-			byReplica[id] = &want{job: id.job}
-		}
-		if pod := r.podOf[job.UID]; pod != nil && pod.Spec.NodeName != "" {
-			byReplica[id].vms = append(byReplica[id].vms, pod.Spec.NodeName)
-		}
-	}
-	wants := make([]want, 0, len(byReplica))
-	for _, id := range slices.SortedFunc(maps.Keys(byReplica), func(a, b replica) int {
-		return cmp.Or(cmp.Compare(a.job, b.job), cmp.Compare(a.replica, b.replica))
-	}) {
-		wants = append(wants, *byReplica[id])
-	}
-	return wants
-}
-
 // isOwn tells whether status has each VM in the state, and since the moment, that this server answered last.
 func (r request) isOwn() bool {
 	return slices.EqualFunc(r.pool.Status.ProvisionedInstances, r.answer, func(a, b v1alpha1.VMInstanceStatus) bool {
@@ -185,38 +157,4 @@ func plansOf(o observed, answer []v1alpha1.VMInstanceStatus) []machine {
 		}
 	}
 	return plans
-}
-
-// isOver tells whether no attempt follows this one, if it ended by itself.
-func isOver(job batchv1.Job) bool {
-	final := job.Annotations[v1alpha1.AnnotationFinalAttempt] == "true"
-	return jobIs(job, batchv1.JobComplete) || final && jobIs(job, batchv1.JobFailed)
-}
-
-// endedWithVM tells whether the attempt's VM was on its way out when it ended, so that the job hook takes the end for a
-// loss, whatever the exit code: trainers trap SIGTERM and exit 0. A VM that leaves later than that had no part in it. When
-// the pod is gone, that the other replicas go on tells it: a success would have ended them.
-func (r request) endedWithVM(job batchv1.Job) bool {
-	pod := r.podOf[job.UID]
-	if pod == nil {
-		return jobIs(job, batchv1.JobComplete) && r.othersGoOn(job)
-	}
-	return slices.ContainsFunc(r.pool.Status.ProvisionedInstances, func(entry v1alpha1.VMInstanceStatus) bool {
-		leaves := entry.State == v1alpha1.InstanceStopping || entry.State == v1alpha1.InstanceGone
-		return entry.Name == pod.Spec.NodeName && leaves && entry.Since != nil && entry.Since.Time.Before(endOf(*pod).Add(keepEnded))
-	})
-}
-
-// othersGoOn tells whether an attempt of the same training job has not ended.
-func (r request) othersGoOn(job batchv1.Job) bool {
-	return slices.ContainsFunc(r.jobs, func(other batchv1.Job) bool {
-		return other.UID != job.UID && other.Labels[v1alpha1.LabelJobUID] == job.Labels[v1alpha1.LabelJobUID] &&
-			other.DeletionTimestamp == nil && !jobIs(other, batchv1.JobComplete) && !jobIs(other, batchv1.JobFailed)
-	})
-}
-
-func jobIs(job batchv1.Job, condition batchv1.JobConditionType) bool {
-	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
-		return c.Type == condition && c.Status == corev1.ConditionTrue
-	})
 }

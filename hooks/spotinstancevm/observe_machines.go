@@ -68,7 +68,8 @@ func recall(id identity, entries []v1alpha1.VMInstanceStatus) map[string]*machin
 		m := &machine{
 			name: entry.Name, ordinal: ordinal, zone: entry.Zone, written: writtenOf(entry),
 			state: entry.State, reason: entry.Reason, since: timeOf(entry.Since), idleSince: timeOf(entry.IdleSince),
-			joined: entry.JoinedCluster, hasNode: entry.NodeName != "",
+			passedOver: timeOf(entry.PassedOverSince),
+			joined:     entry.JoinedCluster, hasNode: entry.NodeName != "",
 			requestID: id.insertID(entry.Name, entry.Zone), operation: entry.Operation,
 			seen: seen{
 				instanceID: entry.InstanceID, model: entry.ProvisioningModel,
@@ -205,6 +206,7 @@ func dismissalOf(o observed, m machine) string {
 func takeNodes(o *observed, machines map[string]*machine, nodes []corev1.Node) {
 	for _, n := range nodes {
 		found, ours := nodeOf(o.id, n)
+		found.cordoned, found.tainted = n.Spec.Unschedulable, foreignTaint(n.Spec.Taints, o.settings.taints)
 		if !ours {
 			continue
 		}
@@ -245,6 +247,19 @@ func nodeOf(id identity, n corev1.Node) (node, bool) {
 func gpusOn(n corev1.Node, resource corev1.ResourceName) int64 {
 	gpus := n.Status.Allocatable[resource]
 	return gpus.Value()
+}
+
+// foreignTaint is a taint that can keep pods off a Node and that is neither in the pool's spec nor set by this operator, nor by Kubernetes
+// for what the Node itself reports, such as memory pressure.
+func foreignTaint(taints, own []corev1.Taint) string {
+	for _, taint := range taints {
+		isOwn := taint.Key == v1alpha1.TaintLeaving || taint.Key == v1alpha1.TaintPreempted || strings.HasPrefix(taint.Key, "node.kubernetes.io/") ||
+			slices.ContainsFunc(own, func(t corev1.Taint) bool { return t.MatchTaint(&taint) })
+		if !isOwn && taint.Effect != corev1.TaintEffectPreferNoSchedule {
+			return taint.ToString()
+		}
+	}
+	return ""
 }
 
 // lentTo are the Nodes that serve the pool and are not its VMs: the user has given them the pool's label. One that takes no

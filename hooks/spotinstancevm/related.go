@@ -18,18 +18,26 @@ type (
 		UID               types.UID               `json:"uid"`
 		Labels            map[string]string       `json:"labels"`
 		Annotations       map[string]string       `json:"annotations"`
+		CreationTimestamp metav1.Time             `json:"creationTimestamp"`
 		DeletionTimestamp *metav1.Time            `json:"deletionTimestamp"`
 		OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
 	}
 	relatedCondition struct {
-		Type    string `json:"type"`
-		Status  string `json:"status"`
-		Message string `json:"message"`
+		Type               string      `json:"type"`
+		Status             string      `json:"status"`
+		Reason             string      `json:"reason"`
+		Message            string      `json:"message"`
+		LastTransitionTime metav1.Time `json:"lastTransitionTime"`
 	}
 	relatedJob struct {
 		Metadata relatedMeta `json:"metadata"`
-		Status   struct {
+		Spec     struct {
+			Suspend *bool `json:"suspend"`
+		} `json:"spec"`
+		Status struct {
 			Conditions []relatedCondition `json:"conditions"`
+			StartTime  *metav1.Time       `json:"startTime"`
+			Active     int32              `json:"active"`
 		} `json:"status"`
 	}
 	relatedPod struct {
@@ -75,12 +83,13 @@ func related[Sent, Object any](groups webhook.Groups, group string, read func(Se
 func (m relatedMeta) object() metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Name: m.Name, Namespace: m.Namespace, UID: m.UID, Labels: m.Labels, Annotations: m.Annotations,
-		DeletionTimestamp: m.DeletionTimestamp, OwnerReferences: m.OwnerReferences,
+		CreationTimestamp: m.CreationTimestamp, DeletionTimestamp: m.DeletionTimestamp, OwnerReferences: m.OwnerReferences,
 	}
 }
 
 func (j relatedJob) object() batchv1.Job {
 	job := batchv1.Job{ObjectMeta: j.Metadata.object()}
+	job.Spec.Suspend, job.Status.StartTime, job.Status.Active = j.Spec.Suspend, j.Status.StartTime, j.Status.Active
 	for _, c := range j.Status.Conditions {
 		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
 			Type: batchv1.JobConditionType(c.Type), Status: corev1.ConditionStatus(c.Status),
@@ -95,6 +104,7 @@ func (p relatedPod) object() corev1.Pod {
 	for _, c := range p.Status.Conditions {
 		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
 			Type: corev1.PodConditionType(c.Type), Status: corev1.ConditionStatus(c.Status),
+			Reason: c.Reason, Message: c.Message, LastTransitionTime: c.LastTransitionTime,
 		})
 	}
 	for _, c := range p.Status.ContainerStatuses {

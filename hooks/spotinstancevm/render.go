@@ -44,6 +44,13 @@ func statusOf(pool *v1alpha1.SpotInstanceVM, o observed, d decision) v1alpha1.Sp
 		}
 	}
 	status.Placement = placementOf(perZone)
+	for _, w := range d.wants {
+		if w.isHeld(o.now) {
+			status.UnschedulableReplicas = append(status.UnschedulableReplicas, v1alpha1.UnschedulableReplica{
+				JobName: w.attempt, Until: *stamp(w.heldUntil), Message: w.said,
+			})
+		}
+	}
 	for _, z := range d.zones {
 		status.Zones = append(status.Zones, v1alpha1.ZoneStatus{
 			Zone: z.name, BlockedUntil: stamp(z.until), Reason: z.reason, Message: z.message,
@@ -100,6 +107,7 @@ func entryOf(m machine) v1alpha1.VMInstanceStatus {
 		Since:             stamp(m.since),
 		Reason:            m.reason,
 		IdleSince:         stamp(m.idleSince),
+		PassedOverSince:   stamp(m.passedOver),
 	}
 	if m.hasNode {
 		entry.NodeName = m.name

@@ -247,8 +247,9 @@ func (w *world) demand(n int) {
 	for i := range n {
 		w.jobs = append(w.jobs, batchv1.Job{ObjectMeta: metav1.ObjectMeta{
 			Namespace: "default", Name: fmt.Sprintf("resnet-%d", i), UID: types.UID(fmt.Sprintf("job-%d", i)),
-			Labels: map[string]string{v1alpha1.LabelJobUID: "resnet", v1alpha1.LabelReplica: fmt.Sprint(i), v1alpha1.LabelPool: v1alpha1.PoolID("default", "t4-pool")},
-		}})
+			Labels:          map[string]string{v1alpha1.LabelJobUID: "resnet", v1alpha1.LabelReplica: fmt.Sprint(i), v1alpha1.LabelPool: v1alpha1.PoolID("default", "t4-pool")},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "training.training.dcnlab.com/v1alpha1", Kind: "SpotInstanceJob", Name: "resnet", UID: "resnet", Controller: new(true)}},
+		}, Status: batchv1.JobStatus{Active: 1}})
 	}
 }
 

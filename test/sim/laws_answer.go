@@ -52,7 +52,7 @@ func (l *Laws) pastOf(uid types.UID) *askedPast {
 	return l.asked[uid]
 }
 
-var momentOfCall = regexp.MustCompile(`"(lastTransitionTime|completionTime|stuckSince)":"[^"]*"`)
+var momentOfCall = regexp.MustCompile(`"(lastTransitionTime|completionTime|stuckSince|waitingSince)":"[^"]*"`)
 
 // timeless is a status without the times that are those of the call.
 func timeless(status json.RawMessage) []byte { return momentOfCall.ReplaceAll(status, nil) }

@@ -1,0 +1,57 @@
+package spotinstancevm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+)
+
+// mostTold is how many VMs and replicas one condition speaks of.
+const mostTold = 4
+
+// usableCondition tells of Ready VMs that no replica can use, and of replicas that no Ready VM suits; nil if there are none.
+func usableCondition(o observed, d decision) *metav1.Condition {
+	var reason string
+	var messages []string
+	tell := func(because, message string) {
+		if reason == "" {
+			reason = because
+		}
+		messages = append(messages, message)
+	}
+	for _, w := range d.wants {
+		if w.isHeld(o.now) {
+			tell(v1alpha1.ReasonUnschedulable, fmt.Sprintf(
+				"Ready VMs were no use to the pod of Job %s, so no VM is bought for it for %s (status.unschedulableReplicas says until when); the scheduler says: %s", w.attempt, holdFor, w.said))
+		}
+	}
+	for _, m := range d.machines {
+		switch {
+		case !servesNobody(o, m):
+		case m.node.cordoned:
+			tell(v1alpha1.ReasonNodeCordoned, fmt.Sprintf("Node %s is cordoned, so no replica can use its VM: kubectl uncordon %s, or the VM is deleted when it has been idle for idleTimeout", m.name, m.name))
+		case m.node.gpus < m.gpus:
+			tell(v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s shows %d of %d %s, and no pod lands there: another VM takes its place; see the device plugin's pod on that Node", m.name, m.node.gpus, m.gpus, resourceGPU))
+		default:
+			tell(v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s has the taint %s, and no pod lands there: another VM takes its place; if the taint is to stay, add it to spec.taints", m.name, m.node.tainted))
+		}
+	}
+	if i := slices.IndexFunc(d.wants, func(w want) bool { return w.isWaiting(o.now) }); i >= 0 {
+		for _, m := range refusing(o, d.machines) {
+			tell(v1alpha1.ReasonUnschedulable, fmt.Sprintf("VM %s is Ready and free, and the scheduler does not bind the pod of Job %s to it: %s", m.name, d.wants[i].attempt, d.wants[i].said))
+		}
+	}
+	if reason == "" {
+		return nil
+	}
+	told := strings.Join(messages[:min(len(messages), mostTold)], "; ")
+	if more := len(messages) - mostTold; more > 0 {
+		told += fmt.Sprintf("; and %d more", more)
+	}
+	unusable := condition(v1alpha1.ConditionVMsUsable, false, reason, told)
+	return &unusable
+}
