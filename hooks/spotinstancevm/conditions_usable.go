@@ -34,8 +34,8 @@ func usableCondition(o observed, d decision) *metav1.Condition {
 		case !servesNobody(o, m):
 		case m.node.cordoned:
 			tell(v1alpha1.ReasonNodeCordoned, fmt.Sprintf("Node %s is cordoned, so no replica can use its VM: kubectl uncordon %s, or the VM is deleted when it has been idle for idleTimeout", m.name, m.name))
-		case m.node.gpus < m.gpus:
-			tell(v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s shows %d of %d %s, and no pod lands there: another VM takes its place; see the device plugin's pod on that Node", m.name, m.node.gpus, m.gpus, resourceGPU))
+		case m.node.gpus < m.mustShow:
+			tell(v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s shows %d of %d %s, and no pod lands there: another VM takes its place; see the device plugin's pod on that Node", m.name, m.node.gpus, m.mustShow, o.settings.gpuResource))
 		default:
 			tell(v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s has the taint %s, and no pod lands there: another VM takes its place; if the taint is to stay, add it to spec.taints", m.name, m.node.tainted))
 		}

@@ -37,7 +37,7 @@ func replicas(n int) []want { return make([]want, n) }
 // vm is the VM with this ordinal in the first zone, as status has it: for ten minutes in this state.
 func vm(ordinal int, state v1alpha1.InstanceState, edit ...func(*machine)) machine {
 	m := machine{
-		name: poolID.vmName(ordinal), ordinal: ordinal, zone: a, written: written{state: state}, gpus: 1,
+		name: poolID.vmName(ordinal), ordinal: ordinal, zone: a, written: written{state: state}, gpus: 1, mustShow: 1,
 		state: state, since: ago(10 * time.Minute), presence: absent, requestID: "request",
 	}
 	for _, e := range edit {

@@ -69,7 +69,7 @@ func servesNobody(o observed, m machine) bool {
 	if !isReady(m) || m.node == nil || m.pods > 0 {
 		return false
 	}
-	return m.isCordoned() || m.isPassedOver(o.now) && (m.node.tainted != "" || m.node.gpus < m.gpus)
+	return m.isCordoned() || m.isPassedOver(o.now) && (m.node.tainted != "" || m.node.gpus < m.mustShow)
 }
 
 // refusing are the VMs that the scheduler has passed over for passedOverFor, for reasons that their Nodes do not show.
