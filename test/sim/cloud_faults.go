@@ -18,7 +18,7 @@ import (
 const (
 	faultLose          = "lose"               // takes effect; the connection is closed before the answer
 	faultUnavailable   = "refuse-unavailable" // 503 without effect
-	faultRateLimit     = "rate-limit"         // 429
+	faultRateLimit     = "rate-limit"         // 403 rateLimitExceeded
 	faultHang          = "hang"               // no effect, and no answer until the caller's deadline
 	faultDelay         = "delay"              // hangs, and takes effect 5 to 30 s later
 	faultDuplicate     = "duplicate"          // is sent twice
@@ -27,6 +27,7 @@ const (
 	faultFailOperation = "fail-operation"     // an insert that is taken and fails late
 	faultStockoutNow   = "stockout-now"       // an insert that is refused for want of capacity
 	faultRefuse        = "refuse"             // an insert that another zone may take: in the answer, or late
+	faultNotReady      = "not-ready"          // a delete that is refused since GCE is at work on the VM
 	faultDenied        = "denied"             // 403
 )
 
@@ -61,9 +62,9 @@ func faultsOf(method gcefake.Method) []string {
 	}
 	faults = append(faults, faultDelay, faultDuplicate)
 	if method == gcefake.Insert {
-		faults = append(faults, faultFailOperation, faultStockoutNow, faultRefuse)
+		return append(faults, faultFailOperation, faultStockoutNow, faultRefuse)
 	}
-	return faults
+	return append(faults, faultNotReady)
 }
 
 // faultCommand is `gce METHOD FAULT [n=K] [for=D] [zone=Z] [as=stockout|quota|internal|preempted]`: the next K calls, or
@@ -209,6 +210,8 @@ func (c *Cloud) behaviour(call gcefake.Call, f *cloudFault) gcefake.Behaviour {
 		return gcefake.StockoutAtOnce()
 	case faultRefuse:
 		return gcefake.Refuses(c.refusal(call, f.as))
+	case faultNotReady:
+		return gcefake.RefusesDelete()
 	case faultDenied:
 		return gcefake.Denied("compute.instances." + permissionOf(f.method))
 	default:
@@ -246,7 +249,7 @@ func (c *Cloud) refusal(insert gcefake.Call, as string) gcefake.Refusal {
 		as = ways[c.world.Random.IntN(len(ways))]
 	}
 	refusal := gcefake.Refusal(as)
-	c.world.Laws.refused(insert.Name, insert.Zone, refusal.Kind(), refusal == gcefake.SubnetworkNotFound)
+	c.world.Laws.refused(insert.Name, insert.Zone, refusal.Kind(), refusal.Scope() == gce.ScopeRegion)
 	return refusal
 }
 

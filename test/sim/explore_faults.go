@@ -102,7 +102,7 @@ var happenings = []happening{
 func (e *explorer) gce() {
 	faults := map[string][]string{
 		"insert":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay", "duplicate", "fail-operation", "stockout-now", "refuse", "denied"},
-		"delete":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay"},
+		"delete":     {"lose", "refuse-unavailable", "rate-limit", "hang", "delay", "not-ready"},
 		"list":       {"refuse-unavailable", "rate-limit", "hang", "partial", "denied"},
 		"operations": {"refuse-unavailable", "rate-limit", "hang"},
 		"list-all":   {"refuse-unavailable", "hang", "partial"},

@@ -8,7 +8,8 @@
 // It keeps the promises that the pool hook depends on: a name is taken per zone until the VM is gone; a request
 // id repeated returns the first operation; an insert without capacity is accepted, is seen as PROVISIONING, and
 // fails in its operation; a preemption leaves a system operation behind; a list can be partial. Tests script it
-// in domain words: SetCapacity, SetQuota, Preempt, and When or Once with a Behaviour such as LostAnswer.
+// in domain words: SetCapacity, SetQuota, Preempt, and When or Once with a Behaviour such as LostAnswer. How one zone
+// refuses what another takes is in testdata/refusals, see Refuses.
 //
 // It is not a model of how often Google preempts or runs out of capacity, and proves nothing about the real API
 // beyond what its authors knew of it: nothing here was recorded from Google. It has no disks of their own,

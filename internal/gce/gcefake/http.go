@@ -42,7 +42,7 @@ func (f *Fake) serveInsert(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		return operationJSON(op), nil
+		return firstAnswer(op), nil
 	})
 }
 
@@ -73,7 +73,7 @@ func (f *Fake) serveDelete(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		return operationJSON(op), nil
+		return firstAnswer(op), nil
 	})
 }
 

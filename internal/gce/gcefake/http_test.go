@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,8 @@ func TestRawHTTP(t *testing.T) {
 	h := f.Handler()
 	status, op := do(t, h, "POST", instancesPath, body)
 	require.Equal(t, 200, status, "%v", op)
-	assert.Equal(t, "RUNNING", op["status"])
+	assert.Equal(t, "PENDING", op["status"])
+	assert.NotContains(t, op, "startTime")
 	assert.IsType(t, "", op["id"], "64-bit integers are strings")
 	assert.IsType(t, "", op["targetId"])
 
@@ -103,6 +105,36 @@ func TestRawHTTPRefusals(t *testing.T) {
 		})
 	}
 	assert.Empty(t, f.Instances())
+}
+
+// What this fake answers is what is in testdata, but for the names.
+func TestRefusalsAreAnsweredAsWritten(t *testing.T) {
+	names := strings.NewReplacer("{zone}", "us-central1-a", "{region}", "us-central1", "{instance}", "vm-1")
+	for _, refusal := range gcefake.Refusals() {
+		t.Run(string(refusal), func(t *testing.T) {
+			text, err := os.ReadFile("testdata/refusals/" + string(refusal) + ".json")
+			require.NoError(t, err)
+			var want struct{ Answer, Operation map[string]any }
+			require.NoError(t, json.Unmarshal([]byte(names.Replace(string(text))), &want))
+
+			f, clock := newFake()
+			f.When(gcefake.Call{Method: gcefake.Insert}, gcefake.Refuses(refusal))
+			status, got := do(t, f.Handler(), "POST", instancesPath, body)
+			if want.Answer != nil {
+				require.EqualValues(t, status, want.Answer["error"].(map[string]any)["code"])
+				require.Equal(t, want.Answer, got)
+				return
+			}
+			require.Equal(t, 200, status)
+			clock.Advance(time.Minute)
+			name, _ := got["name"].(string)
+			_, got = do(t, f.Handler(), "GET", "/compute/v1/projects/p/zones/us-central1-a/operations/"+name, "")
+			require.Equal(t, want.Operation["httpErrorStatusCode"], got["httpErrorStatusCode"])
+			for i, item := range want.Operation["error"].(map[string]any)["errors"].([]any) {
+				require.Subset(t, got["error"].(map[string]any)["errors"].([]any)[i], item)
+			}
+		})
+	}
 }
 
 func TestPartialAnswersAreAskedFor(t *testing.T) {

@@ -1,93 +1,105 @@
 package gcefake
 
 import (
-	"maps"
+	"embed"
+	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 )
 
-// Refusal is a way in which GCE says no to an insert that another zone may take.
+// Refusal is a way in which GCE says no to an insert that another zone, or region, may take: the name of a file of
+// testdata/refusals. The bodies there have the form of those that users of GCE have published. They say beside it what package gce
+// makes of them; {zone}, {region} and {instance} stand for those of the insert.
 type Refusal string
 
-// Refusals in the answer, and then those that the insert's operation ends with. The bodies have the form of those that users
-// of GCE have published.
+// Some of them, in the answer and then in the insert's operation. Refusals has all.
 const (
-	NoMachineType       Refusal = "no-machine-type"
-	MachineTypeNotFound Refusal = "machine-type-not-found"
-	AcceleratorNotFound Refusal = "accelerator-not-found"
-	DiskTypeNotFound    Refusal = "disk-type-not-found"
 	SubnetworkNotFound  Refusal = "subnetwork-not-found"
+	AcceleratorNotFound Refusal = "accelerator-not-found"
+	NoMachineType       Refusal = "no-machine-type"
 	LocationForbidden   Refusal = "location-forbidden"
-	NotReady            Refusal = "not-ready"
 	LocationUnavailable Refusal = "location-unavailable"
+	NotReady            Refusal = "not-ready"
 	BackendError        Refusal = "backend-error"
 	InternalError       Refusal = "internal-error"
+	TooManyCalls        Refusal = "too-many-calls"
 
-	AcceleratorGone      Refusal = "accelerator-gone"
-	InsufficientCapacity Refusal = "insufficient-capacity"
-	FailedInternally     Refusal = "failed-internally"
-	FailedNotReady       Refusal = "failed-not-ready"
-	FailedInUse          Refusal = "failed-in-use"
-	FailedRateExceeded   Refusal = "failed-rate-exceeded"
+	FailedInternally Refusal = "failed-internally"
 )
 
-// body is a Refusal's error. {zone} and {region} stand for those of the insert.
-type body struct {
-	kind    gce.Kind
-	code    string
-	status  int
-	late    bool // the operation ends with it
-	message string
+//go:embed testdata/refusals/*.json
+var refusalFiles embed.FS
+
+// golden is one file: the body of an answer, or the end of an operation.
+type golden struct {
+	Kind   gce.Kind  `json:"kind"`
+	Scope  gce.Scope `json:"scope"`
+	Answer struct {
+		Error struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+			Errors  []struct {
+				Reason string `json:"reason"`
+			} `json:"errors"`
+		} `json:"error"`
+	} `json:"answer"`
+	Operation *struct {
+		Error struct {
+			Errors []struct {
+				Code    string `json:"code"`
+				Message string `json:"message"`
+			} `json:"errors"`
+		} `json:"error"`
+		Status int `json:"httpErrorStatusCode"`
+	} `json:"operation"`
 }
 
-var bodies = map[Refusal]body{
-	NoMachineType: {
-		kind: gce.Invalid, code: "invalid", status: 400,
-		message: "Invalid value for field 'resource.machineType': 'zones/{zone}/machineTypes/n1-standard-4'. Machine type with name 'n1-standard-4' does not exist in zone '{zone}'.",
-	},
-	MachineTypeNotFound: {kind: gce.NotFound, code: "notFound", status: 404, message: "The resource 'projects/example/zones/{zone}/machineTypes/n1-standard-4' was not found"},
-	AcceleratorNotFound: {kind: gce.NotFound, code: "notFound", status: 404, message: "The resource 'projects/example/zones/{zone}/acceleratorTypes/nvidia-tesla-t4' was not found"},
-	DiskTypeNotFound:    {kind: gce.NotFound, code: "notFound", status: 404, message: "The resource 'projects/example/zones/{zone}/diskTypes/pd-balanced' was not found"},
-	SubnetworkNotFound:  {kind: gce.NotFound, code: "notFound", status: 404, message: "The resource 'projects/example/regions/{region}/subnetworks/train' was not found"},
-	LocationForbidden: {
-		kind: gce.Invalid, code: "conditionNotMet", status: 412,
-		message: "Location ZONE:{zone} violates constraint constraints/gcp.resourceLocations on the resource projects/example/zones/{zone}/instances/trainer.",
-	},
-	NotReady:            {kind: gce.Unavailable, code: "resourceNotReady", status: 400, message: "The resource 'projects/example/regions/{region}/subnetworks/train' is not ready"},
-	LocationUnavailable: {kind: gce.Unavailable, code: "SERVICE_UNAVAILABLE_FOR_LOCATION", status: 500, message: "The service is currently unavailable for location {zone}."},
-	BackendError:        {kind: gce.Unavailable, code: "backendError", status: 503, message: "Backend Error"},
-	InternalError:       {kind: gce.Unavailable, code: "internalError", status: 500, message: "Internal Error"},
-
-	AcceleratorGone: {kind: gce.NotFound, code: "RESOURCE_NOT_FOUND", status: 404, late: true, message: "The resource 'projects/example/zones/{zone}/acceleratorTypes/nvidia-tesla-t4' was not found"},
-	InsufficientCapacity: {
-		kind: gce.Stockout, code: "UNSUPPORTED_OPERATION", status: 400, late: true,
-		message: "Zone does not currently have sufficient capacity for the requested resources.",
-	},
-	FailedInternally:   {kind: gce.Unavailable, code: "INTERNAL_ERROR", status: 500, late: true, message: "Internal error. Please try again or contact Google Support. (Code: '0')"},
-	FailedNotReady:     {kind: gce.Unavailable, code: "RESOURCE_NOT_READY", status: 400, late: true, message: "The resource 'projects/example/zones/{zone}/disks/trainer' is not ready"},
-	FailedInUse:        {kind: gce.Unavailable, code: "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", status: 400, late: true, message: "The disk resource 'projects/example/zones/{zone}/disks/trainer' is already being used by another instance"},
-	FailedRateExceeded: {kind: gce.RateLimited, code: "RESOURCE_OPERATION_RATE_EXCEEDED", status: 429, late: true, message: "Operation rate exceeded for resource 'projects/example/zones/{zone}/disks/trainer'. Too frequent operations from the source resource."},
+// read is a Refusal's file. One that is not there, or not of this form, is a mistake in the program.
+func (r Refusal) read() golden {
+	var g golden
+	text, err := refusalFiles.ReadFile("testdata/refusals/" + string(r) + ".json")
+	if err == nil {
+		err = json.Unmarshal(text, &g)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return g
 }
 
 // Refusals are all of them, in order.
-func Refusals() []Refusal { return slices.Sorted(maps.Keys(bodies)) }
+func Refusals() []Refusal {
+	files, err := refusalFiles.ReadDir("testdata/refusals")
+	if err != nil {
+		panic(err)
+	}
+	var all []Refusal
+	for _, file := range files {
+		all = append(all, Refusal(strings.TrimSuffix(file.Name(), ".json")))
+	}
+	return slices.Sorted(slices.Values(all))
+}
 
 // Kind is what the refusal means for the caller, or what the operation's failure does.
-func (r Refusal) Kind() gce.Kind { return bodies[r].kind }
+func (r Refusal) Kind() gce.Kind { return r.read().Kind }
+
+// Scope is how far it reaches.
+func (r Refusal) Scope() gce.Scope { return r.read().Scope }
 
 // IsLate tells whether the insert is taken, and its operation ends with the refusal.
-func (r Refusal) IsLate() bool { return bodies[r].late }
+func (r Refusal) IsLate() bool { return r.read().Operation != nil }
 
 // Refuses lets inserts be refused so, whatever their zone: name it in the pattern of When or Once.
 func Refuses(r Refusal) Behaviour {
-	b := bodies[r]
-	e := gce.Error{Kind: b.kind, Code: b.code, HTTPStatus: b.status, Message: b.message}
-	if b.late {
-		return FailsInOperation(e)
+	g := r.read()
+	if g.Operation != nil {
+		end := g.Operation.Error.Errors[0]
+		return FailsInOperation(gce.Error{Kind: g.Kind, Code: end.Code, HTTPStatus: g.Operation.Status, Message: end.Message})
 	}
-	return Refused(e)
+	e := g.Answer.Error
+	return Refused(gce.Error{Kind: g.Kind, Code: e.Errors[0].Reason, HTTPStatus: e.Code, Message: e.Message})
 }
 
 // in is the behaviour with the names of a call's zone, region and VM in the words of its errors.

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
@@ -195,7 +197,17 @@ func operationJSON(op *operation) map[string]any {
 	if op.Error != nil {
 		o["error"] = map[string]any{"errors": []any{operationErrorJSON(op.Error)}}
 		o["httpErrorStatusCode"] = op.Error.HTTPStatus
-		o["httpErrorMessage"] = "SEE ERROR DETAILS"
+		o["httpErrorMessage"] = strings.ToUpper(http.StatusText(op.Error.HTTPStatus))
+	}
+	return o
+}
+
+// firstAnswer is an operation as the call shows it that begins it: most often GCE has not started it then.
+func firstAnswer(op *operation) map[string]any {
+	o := operationJSON(op)
+	if !op.Done {
+		o["status"] = "PENDING"
+		delete(o, "startTime")
 	}
 	return o
 }

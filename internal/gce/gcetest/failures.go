@@ -76,6 +76,7 @@ var failures = map[string]func(*world){
 			}
 			e := w.failure(refusal.Kind(), err)
 			assert.NotContains(w, e.Message, "{", refusal)
+			assert.Equal(w, refusal.Scope(), e.Scope(zoneA), refusal)
 			_, exists := w.instance(name, zoneA)
 			assert.False(w, exists, refusal)
 			w.insert(name, zoneB)
@@ -92,11 +93,15 @@ var failures = map[string]func(*world){
 			assert.Equal(w, isFinal, w.failure(refusal.Kind(), err).IsFinal(), refusal)
 		}
 	},
-	"a zone that does not exist": func(w *world) {
-		_, err := w.cloud.Insert(w.Context(), w.spec("vm-1", "mars-north1-a"), request())
-		w.requireKind(gce.Invalid, err)
-		_, err = w.cloud.Operations(w.Context(), "mars-north1-a", w.clock.Now())
-		w.requireKind(gce.Invalid, err)
+	"a VM that is not ready to be deleted": func(w *world) {
+		w.running("vm-1", zoneA)
+		w.fake.Once(gcefake.Call{Method: gcefake.Delete}, gcefake.RefusesDelete())
+		_, err := w.cloud.Delete(w.Context(), zoneA, "vm-1", request())
+		e := w.failure(gce.Unavailable, err)
+		assert.True(w, e.IsFinal())
+		assert.Equal(w, "The resource 'projects/example/zones/us-central1-a/instances/vm-1' is not ready", e.Message)
+		_, err = w.cloud.Delete(w.Context(), zoneA, "vm-1", request())
+		require.NoError(w, err, "it can be made again")
 	},
 	"nothing goes out that is not of GCE's form": func(w *world) {
 		for name, err := range w.malformed() {
