@@ -228,7 +228,8 @@ type ZoneStatus struct {
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
-	// What GCE said, such as why it refuses the spec there, or which quota is used up and its limit.
+	// What GCE said, such as why it refuses the spec there, or which quota is used up and its limit. It may have said so of
+	// another zone of the region.
 	// +optional
 	Message string `json:"message,omitempty"`
 

@@ -1,7 +1,9 @@
 package gcetest
 
 import (
+	"flag"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,16 +14,51 @@ import (
 )
 
 func TestFakeInProcess(t *testing.T) {
-	Run(t, func(_ *testing.T, fake *gcefake.Fake) gce.Cloud { return fake.Cloud(Project) })
+	cloudOf := func(_ *testing.T, fake *gcefake.Fake) gce.Cloud { return fake.Cloud(Project) }
+	t.Run("scripted", func(t *testing.T) { Scripted(t, cloudOf) })
+	t.Run("plain", func(t *testing.T) { Plain(t, inUse(t, cloudOf)) })
 }
 
 func TestClientOverHTTP(t *testing.T) {
-	Run(t, func(t *testing.T, fake *gcefake.Fake) gce.Cloud {
+	cloudOf := func(t *testing.T, fake *gcefake.Fake) gce.Cloud {
 		server := httptest.NewServer(fake.Handler())
 		t.Cleanup(server.Close)
 		key := gce.Credentials{ServiceAccountJSON: []byte(`{"type":"service_account"}`)}
 		client, err := gce.Dial(Project, key, gce.Options{Endpoint: server.URL, Timeout: time.Hour})
 		require.NoError(t, err)
 		return client
-	})
+	}
+	t.Run("scripted", func(t *testing.T) { Scripted(t, cloudOf) })
+	t.Run("plain", func(t *testing.T) { Plain(t, inUse(t, cloudOf)) })
+}
+
+// inUse is a fake that all tests share, in which somebody else has VMs.
+func inUse(t *testing.T, connect Connect) Server {
+	w := newWorld(t, connect)
+	for _, name := range []string{"theirs-1", "theirs-2", "theirs-3"} {
+		w.running(name, zoneA)
+	}
+	return Server{Cloud: w.cloud, Spec: w.spec("", ""), Zones: [3]string{zoneA, zoneB, west}, Pass: w.clock.Advance}
+}
+
+var (
+	project  = flag.String("project", "", "of TestServer: buy VMs in this project; empty: skip")
+	endpoint = flag.String("endpoint", "", "of TestServer: URL of the server, called without credentials; empty: Google, with the default credentials")
+	zones    = flag.String("zones", zoneA+","+zoneB+","+west, "of TestServer: two zones of one region, and one of another")
+	machine  = flag.String("machine", "e2-micro", "of TestServer: machine type")
+)
+
+// TestServer runs the plain tests against any server that speaks the API. Against Google it costs some cents.
+func TestServer(t *testing.T) {
+	if *project == "" {
+		t.Skip("name a project: go test ./internal/gce/gcetest -run TestServer -project=P [-endpoint=URL] [-zones=A,B,C]")
+	}
+	cloud, err := gce.Dial(*project, gce.Credentials{}, gce.Options{Endpoint: *endpoint})
+	require.NoError(t, err)
+	named := strings.Split(*zones, ",")
+	require.Len(t, named, 3, "-zones")
+	Plain(t, Server{Cloud: cloud, Zones: [3]string(named), Pass: time.Sleep, Spec: gce.InstanceSpec{
+		MachineType: *machine, Image: "projects/debian-cloud/global/images/family/debian-12", DiskSizeGB: 10, DiskType: "pd-standard",
+		ProvisioningModel: gce.ModelSpot, MaxRunDuration: time.Hour,
+	}})
 }

@@ -2,7 +2,6 @@ package gcetest
 
 import (
 	"context"
-	"sync"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -12,18 +11,6 @@ import (
 )
 
 var idempotency = map[string]func(*world){
-	"the same request id returns the first operation": func(w *world) {
-		id := request()
-		first, err := w.cloud.Insert(w.Context(), w.spec("vm-1", zoneA), id)
-		require.NoError(w, err)
-		assert.Equal(w, id, first.RequestID)
-		w.clock.Advance(toRunning)
-		again, err := w.cloud.Insert(w.Context(), w.spec("vm-1", zoneA), id)
-		require.NoError(w, err)
-		assert.Equal(w, first.Name, again.Name)
-		assert.True(w, again.Done)
-		assert.Len(w, w.fake.Instances(), 1)
-	},
 	"a name is taken until the VM is gone": func(w *world) {
 		first := w.running("vm-1", zoneA)
 		_, err := w.cloud.Insert(w.Context(), w.spec("vm-1", zoneA), request())
@@ -34,34 +21,6 @@ var idempotency = map[string]func(*world){
 		w.clock.Advance(toDeleted)
 		second := w.running("vm-1", zoneA)
 		assert.NotEqual(w, first.ID, second.ID)
-	},
-	"a name is taken in its zone only": func(w *world) {
-		w.running("vm-1", zoneA)
-		w.running("vm-1", zoneB)
-	},
-	"of many inserts of one name one wins": func(w *world) {
-		errs := make([]error, 8)
-		var group sync.WaitGroup
-		for i := range errs {
-			group.Go(func() {
-				_, errs[i] = w.cloud.Insert(w.Context(), w.spec("vm-1", zoneA), request())
-			})
-		}
-		group.Wait()
-		won := 0
-		for _, err := range errs {
-			if err == nil {
-				won++
-				continue
-			}
-			w.requireKind(gce.AlreadyExists, err)
-		}
-		assert.Equal(w, 1, won)
-	},
-	"an absent VM is not found": func(w *world) {
-		_, err := w.cloud.Delete(w.Context(), zoneA, "vm-1", request())
-		e := w.failure(gce.NotFound, err)
-		assert.Equal(w, "delete vm-1 in us-central1-a", e.Call)
 	},
 	"a delete repeated": func(w *world) {
 		w.running("vm-1", zoneA)

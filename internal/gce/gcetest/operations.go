@@ -1,8 +1,6 @@
 package gcetest
 
 import (
-	"time"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -11,36 +9,6 @@ import (
 )
 
 var operations = map[string]func(*world){
-	"an insert is done when the VM runs": func(w *world) {
-		begun := w.clock.Now()
-		first := w.insert("vm-1", zoneA)
-		w.clock.Advance(toRunning)
-		op := w.operation("insert", "vm-1")
-		vm, _ := w.instance("vm-1", zoneA)
-		assert.Equal(w, first.Name, op.Name)
-		assert.Equal(w, first.RequestID, op.RequestID)
-		assert.Equal(w, vm.ID, op.TargetID)
-		assert.Equal(w, zoneA, op.Zone)
-		assert.True(w, op.Done)
-		assert.Nil(w, op.Error)
-		assert.True(w, op.InsertTime.Equal(begun))
-		assert.True(w, op.EndTime.After(op.InsertTime))
-	},
-	"newest first, from since on, over all pages": func(w *world) {
-		w.insert("vm-1", zoneA)
-		w.insert("vm-2", zoneA)
-		w.insert("elsewhere", zoneB)
-		w.clock.Advance(time.Hour)
-		since := w.clock.Now()
-		w.insert("vm-3", zoneA)
-		w.insert("vm-4", zoneA)
-		w.clock.Advance(time.Minute)
-		w.insert("vm-5", zoneA)
-		recent, err := w.cloud.Operations(w.Context(), zoneA, since)
-		require.NoError(w, err)
-		assert.Equal(w, []string{"vm-5", "vm-4", "vm-3"}, targets(recent))
-		assert.Equal(w, []string{"vm-5", "vm-4", "vm-3", "vm-2", "vm-1"}, targets(w.operations(zoneA)))
-	},
 	"a preemption leaves an operation of the system": func(w *world) {
 		vm := w.running("vm-1", zoneA)
 		require.NoError(w, w.fake.PreemptWithoutNotice("vm-1"))

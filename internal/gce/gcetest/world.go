@@ -1,8 +1,8 @@
-// Package gcetest is what package gce promises, as one suite of tests that every gce.Cloud has to pass: the fake
-// in process, and the real REST client over the fake's HTTP. So hooks tested with the one behave alike with the
-// other.
+// Package gcetest is what package gce promises, as tests that every gce.Cloud has to pass: the fake in process, and the real
+// REST client over the fake's HTTP. So hooks tested with the one behave alike with the other.
 //
-// It is not a test against Google: both sides end at gcefake.
+// Plain needs nothing but the API, of whatever server. Scripted is about what a server does not do when it is asked: preemptions,
+// stockouts, refusals, answers that are lost. It scripts gcefake, and is no test against Google.
 package gcetest
 
 import (
@@ -32,9 +32,9 @@ const (
 // ignores its context hangs the test.
 type Connect func(t *testing.T, fake *gcefake.Fake) gce.Cloud
 
-// Run is the whole suite. Each test has a Fake of its own, whose clock stands still unless the test advances it
+// Scripted are the tests that script a fake. Each test has a Fake of its own, whose clock stands still unless the test advances it
 // and whose pages hold two items.
-func Run(t *testing.T, connect Connect) {
+func Scripted(t *testing.T, connect Connect) {
 	suites := map[string]map[string]func(*world){
 		"lifecycle":  lifecycle,
 		"idempotent": idempotency,
@@ -152,12 +152,17 @@ func (w *world) operation(kind, target string) gce.Operation {
 // requireKind requires a failure of this kind, with all that a user needs to know.
 func (w *world) requireKind(kind gce.Kind, err error) {
 	w.Helper()
+	requireKind(w.T, kind, err)
+}
+
+func requireKind(t *testing.T, kind gce.Kind, err error) {
+	t.Helper()
 	var e *gce.Error
-	require.ErrorAs(w, err, &e)
-	require.Equal(w, kind, e.Kind, "%v", err)
-	require.NotEmpty(w, e.Call)
-	require.NotEmpty(w, e.Code)
-	require.NotEmpty(w, e.Message)
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, kind, e.Kind, "%v", err)
+	require.NotEmpty(t, e.Call)
+	require.NotEmpty(t, e.Code)
+	require.NotEmpty(t, e.Message)
 }
 
 // failure is err as requireKind requires it.
