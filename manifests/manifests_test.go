@@ -3,11 +3,14 @@
 package manifests_test
 
 import (
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -317,17 +320,48 @@ func TestSamplesNameEachOther(t *testing.T) {
 	}
 	require.NoError(t, yaml.Unmarshal(documents(t, "samples/pool.yaml")[0], &pool))
 	require.NoError(t, yaml.Unmarshal(documents(t, "samples/job.yaml")[0], &job))
+	assert.Equal(t, pool.Metadata.Name, job.Spec.SpotInstanceVMRef.Name)
+	for _, page := range []string{"../README.md", "../docs/quickstart.md"} {
+		assert.Equal(t, map[string][]string{
+			pool.Spec.GCPCredentialsSecretRef.Name:     {"credentials.json"},
+			pool.Spec.KubeadmJoinConfig.TokenSecretRef: {"token", "ca-cert-hash", "control-plane-endpoint"},
+		}, secretsMadeBy(t, page), page)
+	}
+}
+
+// secretsMadeBy are the keys of the Secrets that the commands of a page create.
+func secretsMadeBy(t *testing.T, page string) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
 	keys := map[string][]string{}
-	for _, document := range documents(t, "samples/secrets.yaml") {
-		secret := decode[corev1.Secret](t, "samples/secrets.yaml", document)
-		for key := range secret.StringData {
-			keys[secret.Name] = append(keys[secret.Name], key)
+	unbroken := strings.ReplaceAll(string(text), "\\\n", "")
+	for _, command := range regexp.MustCompile(`kubectl create secret generic (\S+)(.*)`).FindAllStringSubmatch(unbroken, -1) {
+		for _, key := range regexp.MustCompile(`--from-(?:literal|file)=([^=]+)=`).FindAllStringSubmatch(command[2], -1) {
+			keys[command[1]] = append(keys[command[1]], key[1])
 		}
 	}
-	assert.Equal(t, pool.Metadata.Name, job.Spec.SpotInstanceVMRef.Name)
-	assert.ElementsMatch(t, []string{"credentials.json"}, keys[pool.Spec.GCPCredentialsSecretRef.Name])
-	assert.ElementsMatch(t, []string{"token", "ca-cert-hash", "control-plane-endpoint"},
-		keys[pool.Spec.KubeadmJoinConfig.TokenSecretRef])
+	return keys
+}
+
+// TestSamplesHoldNoSecret: kubectl apply of a Secret with placeholders would overwrite one that works.
+func TestSamplesHoldNoSecret(t *testing.T) {
+	read := 0
+	require.NoError(t, filepath.WalkDir("samples", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)) {
+			return err
+		}
+		for _, document := range documents(t, path) {
+			var object struct {
+				Kind string `json:"kind"`
+			}
+			require.NoError(t, yaml.Unmarshal(document, &object), path)
+			assert.NotContains(t, []string{"Secret", "List"}, object.Kind, path)
+			read++
+		}
+		return nil
+	}))
+	assert.GreaterOrEqual(t, read, 3)
 }
 
 // The sample of prices is read, and is where the hooks look.

@@ -33,9 +33,9 @@ func TestSamplesSayWhatToFillIn(t *testing.T) {
 	message := func(condition string) []string {
 		return []string{"get", "sivm/t4-pool", `--output=jsonpath={.status.conditions[?(@.type=="` + condition + `")].message}`}
 	}
-	s.says("the pool names the key of the credentials", "credentials.json", message(v1alpha1.ConditionCredentialsValid)...)
-	s.says("the pool names the join values", "key token of Secret "+s.namespace+"/kubeadm-join-token", message(v1alpha1.ConditionJoinDataValid)...)
-	s.says("the job repeats it", "credentials.json", "get", "sij/resnet", "--output=wide")
+	s.says("the pool names the Secret of the credentials", "Secret "+s.namespace+"/gcp-credentials does not exist", message(v1alpha1.ConditionCredentialsValid)...)
+	s.says("the pool names the Secret of the join values", "Secret "+s.namespace+"/kubeadm-join-token does not exist", message(v1alpha1.ConditionJoinDataValid)...)
+	s.says("the job repeats it", "gcp-credentials does not exist", "get", "sij/resnet", "--output=wide")
 	assert.Empty(t, vmsOf("my-project"))
 	s.end()
 }
