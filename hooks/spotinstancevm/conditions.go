@@ -199,16 +199,29 @@ func readyCondition(o observed, d decision, others []metav1.Condition) metav1.Co
 	case isInvalid(others):
 		return condition(v1alpha1.ConditionReady, false, culprit.Reason, culprit.Message)
 	case ready >= d.desired && d.desired == 0:
-		return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonNoVMsWanted, "no VM is wanted")
+		return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonNoVMsWanted, "no VM is wanted"+cappedText(o))
 	case ready >= d.desired:
-		return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonAllVMsReady, count)
+		return condition(v1alpha1.ConditionReady, true, v1alpha1.ReasonAllVMsReady, count+cappedText(o))
 	case isWaitedFor(d.machines):
-		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonNodesSilent, count+silenceText(o))
+		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonNodesSilent, count+silenceText(o)+cappedText(o))
 	case culprit != nil:
-		return condition(v1alpha1.ConditionReady, false, culprit.Reason, count+": "+culprit.Message)
+		return condition(v1alpha1.ConditionReady, false, culprit.Reason, count+": "+culprit.Message+cappedText(o))
 	default:
-		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonProvisioning, count)
+		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonProvisioning, count+cappedText(o))
 	}
+}
+
+// cappedText tells of replicas, of jobs or of spec.replicas, that get no VM since the pool may have no more.
+func cappedText(o observed) string {
+	waiting := asked(o) - wanted(o)
+	if waiting == 0 {
+		return ""
+	}
+	who := "replicas wait"
+	if waiting == 1 {
+		who = "replica waits"
+	}
+	return fmt.Sprintf("; at maxReplicas %d: %d %s: raise spec.maxReplicas to buy more VMs", o.settings.maximum, waiting, who)
 }
 
 // isWaitedFor tells whether the cluster does not hear a VM that runs.

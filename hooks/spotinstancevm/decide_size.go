@@ -15,12 +15,15 @@ const keepEnded = 30 * time.Second
 const unreadGrace = time.Minute
 
 // wanted is how many VMs the pool should have, besides the Nodes that the user gave it.
-func wanted(o observed) int {
+func wanted(o observed) int { return min(asked(o), o.settings.maximum) }
+
+// asked is how many VMs wanted would be without maxReplicas.
+func asked(o observed) int {
 	n := len(demanding(o))
 	if o.settings.fixed != nil {
 		n = *o.settings.fixed
 	}
-	return min(max(n-len(o.lent), 0, o.settings.minimum), o.settings.maximum)
+	return max(n-len(o.lent), 0, o.settings.minimum)
 }
 
 // isSupply tells whether a VM serves the demand, or is about to.
