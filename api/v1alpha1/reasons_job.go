@@ -79,6 +79,7 @@ const (
 // Why a replica does not train, in status.jobStatuses[].reason. Each replica that does not has exactly one.
 const (
 	WaitNoCapacity        = "NoCapacity"           // no VM is free, and the pool cannot have another one: its conditions tell why
+	WaitPoolFull          = "PoolFull"             // no VM is free, and the pool has all VMs that spec.maxReplicas, or spec.replicas, allows
 	WaitForVM             = "WaitingForVM"         // no VM is free; the pool starts one, or will as soon as it may
 	WaitUnschedulable     = "Unschedulable"        // a VM is Ready and free, and the scheduler does not bind the pod to it
 	WaitNoPod             = "NoPod"                // the Job has had no pod for PodGrace

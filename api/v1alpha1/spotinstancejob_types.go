@@ -259,7 +259,7 @@ type JobReplicaStatus struct {
 	Phase string `json:"phase,omitempty"`
 
 	// Why the replica does not train; empty while it does. The message of the condition Ready tells more, and the remedy: NoCapacity,
-	// WaitingForVM, Unschedulable, NoPod, SchedulingGated, SuspendedByOthers, WaitingForJob, PoolUnavailable, SpecInvalid, Starting,
+	// PoolFull, WaitingForVM, Unschedulable, NoPod, SchedulingGated, SuspendedByOthers, WaitingForJob, PoolUnavailable, SpecInvalid, Starting,
 	// WaitingForCheckpoint, VMLost, Ending, BackingOff, Suspended or Over.
 	// +optional
 	Reason string `json:"reason,omitempty"`

@@ -133,6 +133,8 @@ func (s *survey) waitForBinding(a attempt) wait {
 		return wait{v1alpha1.WaitUnschedulable, "fits no VM of the pool that was Ready and free, so none is bought for it before " + until.UTC().Format(time.RFC3339) + ": " + words}
 	case s.pool.passesOver && a.pod != nil:
 		return wait{v1alpha1.WaitUnschedulable, "waits beside a VM that is Ready and free: " + words}
+	case s.pool.full != "":
+		return wait{v1alpha1.WaitPoolFull, "waits for a VM: SpotInstanceVM " + s.job.Spec.SpotInstanceVMRef.Name + " has as many as its " + s.pool.full + " allows: raise it, or wait until one is free"}
 	case s.pool.noCapacity:
 		return wait{v1alpha1.WaitNoCapacity, "waits for a VM"}
 	}

@@ -42,6 +42,12 @@ func TestWhyAReplicaWaits(t *testing.T) {
 			s.UnschedulableReplicas = []v1alpha1.UnschedulableReplica{{JobName: "train-392faf-r0-a1", Until: stamp(until), Message: "an older word"}}
 		})
 	}
+	sized := func(fixed, most *int32, has int32) fact {
+		return func(w *world) {
+			w.pool.Spec.Replicas, w.pool.Spec.MaxReplicas = fixed, most
+			w.pool.Status.DesiredReplicas, w.pool.Status.ReadyReplicas = has, has
+		}
+	}
 	asked := func(since time.Duration) fact {
 		return func(w *world) {
 			w.job.Status.JobStatuses = []v1alpha1.JobReplicaStatus{{Name: "train-392faf-r0-a1", Phase: v1alpha1.ReplicaPending, Reason: v1alpha1.WaitForJob, WaitingSince: new(stamp(ago(since)))}}
@@ -76,6 +82,10 @@ func TestWhyAReplicaWaits(t *testing.T) {
 		"passed over in silence":           {[]fact{passesOver, anAttempt(0, 1)}, v1alpha1.WaitUnschedulable, "replica 0 waits beside a VM that is Ready and free: the scheduler has said nothing of its pod", 0},
 		"held":                             {[]fact{held(noon.Add(time.Hour)), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitUnschedulable, "replica 0 fits no VM of the pool that was Ready and free, so none is bought for it before 2026-03-01T13:00:00Z: the scheduler says: " + words, time.Hour},
 		"held no more":                     {[]fact{held(noon), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitForVM, "replica 0 waits for a VM", 0},
+		"at maxReplicas":                   {[]fact{sized(nil, new(int32(2)), 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitPoolFull, "replica 0 waits for a VM: SpotInstanceVM a100 has as many as its spec.maxReplicas allows", 0},
+		"at the default maxReplicas":       {[]fact{sized(nil, nil, 10), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitPoolFull, "as many as its spec.maxReplicas allows", 0},
+		"a fixed size":                     {[]fact{sized(new(int32(2)), nil, 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitPoolFull, "as many as its spec.replicas allows", 0},
+		"not yet at maxReplicas":           {[]fact{sized(nil, new(int32(3)), 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitForVM, "replica 0 waits for a VM", 0},
 		"no capacity":                      {[]fact{exhausted, anAttempt(0, 1, unschedulable)}, v1alpha1.WaitNoCapacity, "replica 0 waits for a VM; SpotInstanceVM a100: no zone can be asked for a VM now", 0},
 		"no pool":                          {[]fact{noPool, anAttempt(0, 1)}, v1alpha1.WaitPool, "spec.spotInstanceVMRef: SpotInstanceVM a100 does not exist in namespace ml: apply it", 0},
 		"its containers do not run yet":    {[]fact{aVM("vm-0", v1alpha1.InstanceReady, time.Hour), anAttempt(0, 1, on("vm-0", time.Second))}, v1alpha1.WaitStarting, "replica 0 is starting", 0},

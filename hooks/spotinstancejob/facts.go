@@ -35,6 +35,7 @@ type poolFacts struct {
 	spot        bool                 // it buys spot VMs, at least while there are some
 	choices     []cost.VM            // what a VM of the pool may be, by zone
 	trouble     string               // why it does not have all its VMs, unless they are on their way
+	full        string               // the field that allows no more VMs than the pool has, all of them Ready; empty: it may have more, or waits for some
 	noCapacity  bool                 // no zone can be asked for a VM now
 	passesOver  bool                 // a VM is Ready and free, and the scheduler binds no pod that waits to it
 	held        map[string]time.Time // by Job: no VM is bought for its pod before

@@ -101,6 +101,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		facts.choices = append(facts.choices, cost.VMOf(pool.Spec, zone, ""))
 	}
 	facts.trouble = troubleOf(pool.Status.Conditions)
+	facts.full = limitOf(pool)
 	facts.noCapacity = meta.IsStatusConditionFalse(pool.Status.Conditions, v1alpha1.ConditionCapacityAvailable)
 	for _, replica := range pool.Status.UnschedulableReplicas {
 		facts.held[replica.JobName] = replica.Until.Time
@@ -120,6 +121,24 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		facts.vms[instance.Name] = entry
 	}
 	return facts
+}
+
+// limitOf is the field that keeps a pool from having more VMs than those that it has, all of which are Ready; empty if none does.
+func limitOf(pool *v1alpha1.SpotInstanceVM) string {
+	most := int32(10) // the schema's default
+	if pool.Spec.MaxReplicas != nil {
+		most = *pool.Spec.MaxReplicas
+	}
+	has := pool.Status.ReadyReplicas
+	switch {
+	case has < pool.Status.DesiredReplicas:
+		return ""
+	case pool.Spec.Replicas != nil && has >= min(*pool.Spec.Replicas, most):
+		return "spec.replicas"
+	case has >= most:
+		return "spec.maxReplicas"
+	}
+	return ""
 }
 
 // stateOf is the state of a VM as far as it concerns a job. Of one that its pool waits for, since its Node is not Ready and GCE
