@@ -209,7 +209,7 @@ type UnschedulableReplica struct {
 	// No VM is bought for the replica before this time, unless the pool's spec is changed. A VM that comes free is still its own to take.
 	Until metav1.Time `json:"until"`
 
-	// What the scheduler said of the pod.
+	// What the scheduler said of the pod while those VMs were there.
 	// +optional
 	Message string `json:"message,omitempty"`
 }

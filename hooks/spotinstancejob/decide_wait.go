@@ -128,9 +128,11 @@ func (s *survey) waitForBinding(a attempt) wait {
 	if a.pod != nil && a.pod.unbound != "" {
 		words = "the scheduler says: " + a.pod.unbound
 	}
-	switch until, isHeld := s.heldUntil(a); {
-	case isHeld:
-		return wait{v1alpha1.WaitUnschedulable, "fits no VM of the pool that was Ready and free, so none is bought for it before " + until.UTC().Format(time.RFC3339) + ": " + words}
+	held := s.pool.held[a.name]
+	s.wakeAt(held.until)
+	switch {
+	case held.until.After(s.now):
+		return wait{v1alpha1.WaitUnschedulable, "fitted no VM of the pool that was Ready and free, so none is bought for it before " + held.until.UTC().Format(time.RFC3339) + ": the scheduler said: " + held.words}
 	case s.pool.passesOver && a.pod != nil:
 		return wait{v1alpha1.WaitUnschedulable, "waits beside a VM that is Ready and free: " + words}
 	case s.pool.full != "":
@@ -139,13 +141,6 @@ func (s *survey) waitForBinding(a attempt) wait {
 		return wait{v1alpha1.WaitNoCapacity, "waits for a VM"}
 	}
 	return wait{v1alpha1.WaitForVM, "waits for a VM"}
-}
-
-// heldUntil is until when the pool buys no VM for an attempt.
-func (s *survey) heldUntil(a attempt) (time.Time, bool) {
-	until, found := s.pool.held[a.name]
-	s.wakeAt(until)
-	return until, found && until.After(s.now)
 }
 
 // isWithoutPod is true of an attempt whose Job has had no pod for so long that something must refuse it: a quota, a policy, a missing

@@ -39,7 +39,7 @@ func TestWhyAReplicaWaits(t *testing.T) {
 	})
 	held := func(until time.Time) fact {
 		return poolSays(func(s *v1alpha1.SpotInstanceVMStatus) {
-			s.UnschedulableReplicas = []v1alpha1.UnschedulableReplica{{JobName: "train-392faf-r0-a1", Until: stamp(until), Message: "an older word"}}
+			s.UnschedulableReplicas = []v1alpha1.UnschedulableReplica{{JobName: "train-392faf-r0-a1", Until: stamp(until), Message: "words of then"}}
 		})
 	}
 	sized := func(fixed, most *int32, has int32) fact {
@@ -80,7 +80,7 @@ func TestWhyAReplicaWaits(t *testing.T) {
 		"no VM yet":                        {[]fact{anAttempt(0, 1, unschedulable)}, v1alpha1.WaitForVM, "0 of 1 replicas are training; replica 0 waits for a VM", 0},
 		"passed over":                      {[]fact{passesOver, anAttempt(0, 1, unschedulable)}, v1alpha1.WaitUnschedulable, "replica 0 waits beside a VM that is Ready and free: the scheduler says: " + words, 0},
 		"passed over in silence":           {[]fact{passesOver, anAttempt(0, 1)}, v1alpha1.WaitUnschedulable, "replica 0 waits beside a VM that is Ready and free: the scheduler has said nothing of its pod", 0},
-		"held":                             {[]fact{held(noon.Add(time.Hour)), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitUnschedulable, "replica 0 fits no VM of the pool that was Ready and free, so none is bought for it before 2026-03-01T13:00:00Z: the scheduler says: " + words, time.Hour},
+		"held":                             {[]fact{held(noon.Add(time.Hour)), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitUnschedulable, "replica 0 fitted no VM of the pool that was Ready and free, so none is bought for it before 2026-03-01T13:00:00Z: the scheduler said: words of then", time.Hour},
 		"held no more":                     {[]fact{held(noon), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitForVM, "replica 0 waits for a VM", 0},
 		"at maxReplicas":                   {[]fact{sized(nil, new(int32(2)), 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitPoolFull, "replica 0 waits for a VM: SpotInstanceVM a100 has as many as its spec.maxReplicas allows", 0},
 		"at the default maxReplicas":       {[]fact{sized(nil, nil, 10), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitPoolFull, "as many as its spec.maxReplicas allows", 0},

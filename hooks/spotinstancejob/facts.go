@@ -31,15 +31,21 @@ type poolFacts struct {
 	gpuResource corev1.ResourceName // that pods ask for to have them; empty: the pool does not tell
 	machineType string
 	vmImage     string
-	tcp         bool                 // its VMs tell CRIU what becomes of TCP connections
-	spot        bool                 // it buys spot VMs, at least while there are some
-	choices     []cost.VM            // what a VM of the pool may be, by zone
-	trouble     string               // why it does not have all its VMs, unless they are on their way
-	full        string               // the field that allows no more VMs than the pool has, all of them Ready; empty: it may have more, or waits for some
-	noCapacity  bool                 // no zone can be asked for a VM now
-	passesOver  bool                 // a VM is Ready and free, and the scheduler binds no pod that waits to it
-	held        map[string]time.Time // by Job: no VM is bought for its pod before
+	tcp         bool            // its VMs tell CRIU what becomes of TCP connections
+	spot        bool            // it buys spot VMs, at least while there are some
+	choices     []cost.VM       // what a VM of the pool may be, by zone
+	trouble     string          // why it does not have all its VMs, unless they are on their way
+	full        string          // the field that allows no more VMs than the pool has, all of them Ready; empty: it may have more, or waits for some
+	noCapacity  bool            // no zone can be asked for a VM now
+	passesOver  bool            // a VM is Ready and free, and the scheduler binds no pod that waits to it
+	held        map[string]hold // by Job: for whose pods the pool buys no VM
 	vms         map[string]vm
+}
+
+// hold is until when the pool buys no VM for a pod, and what the scheduler had said of it.
+type hold struct {
+	until time.Time
+	words string
 }
 
 // vm is one entry of the pool's status.

@@ -89,7 +89,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		machineType: pool.Spec.GCP.MachineType,
 		vmImage:     pool.Spec.VMImage,
 		vms:         map[string]vm{},
-		held:        map[string]time.Time{},
+		held:        map[string]hold{},
 		tcp:         pool.Spec.CRIU != nil && pool.Spec.CRIU.TCP != "",
 		spot:        pool.Spec.ProvisioningModel != v1alpha1.ProvisioningStandard,
 	}
@@ -104,7 +104,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 	facts.full = limitOf(pool)
 	facts.noCapacity = meta.IsStatusConditionFalse(pool.Status.Conditions, v1alpha1.ConditionCapacityAvailable)
 	for _, replica := range pool.Status.UnschedulableReplicas {
-		facts.held[replica.JobName] = replica.Until.Time
+		facts.held[replica.JobName] = hold{replica.Until.Time, excerpt(replica.Message)}
 	}
 	for _, instance := range pool.Status.ProvisionedInstances {
 		entry := vm{

@@ -26,7 +26,7 @@ func usableCondition(o observed, d decision) *metav1.Condition {
 	for _, w := range d.wants {
 		if w.isHeld(o.now) {
 			tell(v1alpha1.ReasonUnschedulable, fmt.Sprintf(
-				"Ready VMs were no use to the pod of Job %s, so no VM is bought for it for %s (status.unschedulableReplicas says until when); the scheduler says: %s", w.attempt, holdFor, w.said))
+				"Ready VMs were no use to the pod of Job %s, so no VM is bought for it for %s (status.unschedulableReplicas says until when); the scheduler said: %s", w.attempt, holdFor, w.heldFor))
 		}
 	}
 	for _, m := range d.machines {

@@ -86,7 +86,7 @@ func holdBack(o observed, machines []machine) []want {
 			w.heldUntil = time.Time{}
 		}
 		if w.isWaiting(o.now) && isTriedOut(o, machines, *w) {
-			w.heldUntil = o.now.Add(holdFor)
+			w.heldUntil, w.heldFor = o.now.Add(holdFor), w.said
 		}
 	}
 	return wants

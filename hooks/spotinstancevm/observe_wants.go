@@ -22,6 +22,7 @@ type want struct {
 	waitsSince time.Time // since when the scheduler finds no Node for that pod
 	said       string    // by the scheduler, of that pod
 	heldUntil  time.Time // as status has it: no VM is bought for that pod before; zero: nothing holds it
+	heldFor    string    // what the scheduler said when VMs were there that it did not bind the pod to
 }
 
 // wantsOf are the replicas of training jobs that want a VM. The attempt of a replica that was lost or failed stays listed
@@ -46,7 +47,7 @@ func wantsOf(r request, now time.Time) []want {
 		return cmp.Or(cmp.Compare(a.job, b.job), cmp.Compare(a.replica, b.replica))
 	}) {
 		w := *byReplica[id]
-		w.heldUntil = heldUntil(r.pool.Status, w.attempt)
+		w.recallHold(r.pool.Status)
 		wants = append(wants, w)
 	}
 	return wants
@@ -110,13 +111,12 @@ func (w *want) takePod(attempt string, pod corev1.Pod) {
 	}
 }
 
-func heldUntil(status v1alpha1.SpotInstanceVMStatus, attempt string) time.Time {
+func (w *want) recallHold(status v1alpha1.SpotInstanceVMStatus) {
 	for _, held := range status.UnschedulableReplicas {
-		if held.JobName == attempt {
-			return held.Until.Time
+		if held.JobName == w.attempt {
+			w.heldUntil, w.heldFor = held.Until.Time, held.Message
 		}
 	}
-	return time.Time{}
 }
 
 func podCondition(pod corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {

@@ -47,7 +47,7 @@ func statusOf(pool *v1alpha1.SpotInstanceVM, o observed, d decision) v1alpha1.Sp
 	for _, w := range d.wants {
 		if w.isHeld(o.now) {
 			status.UnschedulableReplicas = append(status.UnschedulableReplicas, v1alpha1.UnschedulableReplica{
-				JobName: w.attempt, Until: *stamp(w.heldUntil), Message: w.said,
+				JobName: w.attempt, Until: *stamp(w.heldUntil), Message: w.heldFor,
 			})
 		}
 	}

@@ -43,6 +43,8 @@ func TestReplicaThatNoVMSuits(t *testing.T) {
 	w.pods = []corev1.Pod{w.podOf(0, w.unscheduled(corev1.PodReasonUnschedulable, "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."))}
 	w.run(4 * time.Minute)
 	require.Equal(t, "us-central1-a:1,us-central1-b:1", w.pool.Status.Placement, "one other VM is tried, in another zone")
+	w.run(2 * time.Minute)
+	w.pods[0].Status.Conditions[0].Message = "0/1 nodes are available: what it says of the Nodes that are left is another matter"
 	w.run(10 * time.Minute)
 	require.Empty(t, w.gce.Instances(), "VMs that nobody can use go")
 	require.Equal(t, "resnet-0", w.pool.Status.UnschedulableReplicas[0].JobName)
