@@ -2,6 +2,7 @@ package gce
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -41,10 +42,5 @@ var location = regexp.MustCompile(`[a-z0-9]+(?:-[a-z0-9]+)+`)
 
 // names tells whether a message has this zone or region in it, and not only as a part of another name.
 func names(message, place string) bool {
-	for _, word := range location.FindAllString(message, -1) {
-		if word == place {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(location.FindAllString(message, -1), place)
 }

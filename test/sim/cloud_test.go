@@ -62,13 +62,15 @@ func do(t *testing.T, w *World, line string) {
 }
 
 func TestCloudWithoutFaultsIsGCE(t *testing.T) {
-	gcetest.Run(t, func(t *testing.T, fake *gcefake.Fake) gce.Cloud {
+	connect := func(t *testing.T, fake *gcefake.Fake) gce.Cloud {
 		w := New(Config{Timing: RealTiming()})
 		w.GCE = fake
 		cloud, err := w.Cloud.Connect(t.Context(), gcetest.Project, nil)
 		require.NoError(t, err)
 		return cloud
-	})
+	}
+	gcetest.Scripted(t, connect)
+	gcetest.Plain(t, gcetest.InUse(t, connect))
 }
 
 func TestFaults(t *testing.T) {

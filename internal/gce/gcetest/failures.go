@@ -94,7 +94,7 @@ var failures = map[string]func(*world){
 		}
 	},
 	"a VM that is not ready to be deleted": func(w *world) {
-		w.running("vm-1", zoneA)
+		w.running("vm-1")
 		w.fake.Once(gcefake.Call{Method: gcefake.Delete}, gcefake.RefusesDelete())
 		_, err := w.cloud.Delete(w.Context(), zoneA, "vm-1", request())
 		e := w.failure(gce.Unavailable, err)

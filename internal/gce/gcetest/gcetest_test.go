@@ -16,7 +16,7 @@ import (
 func TestFakeInProcess(t *testing.T) {
 	cloudOf := func(_ *testing.T, fake *gcefake.Fake) gce.Cloud { return fake.Cloud(Project) }
 	t.Run("scripted", func(t *testing.T) { Scripted(t, cloudOf) })
-	t.Run("plain", func(t *testing.T) { Plain(t, inUse(t, cloudOf)) })
+	t.Run("plain", func(t *testing.T) { Plain(t, InUse(t, cloudOf)) })
 }
 
 func TestClientOverHTTP(t *testing.T) {
@@ -29,16 +29,7 @@ func TestClientOverHTTP(t *testing.T) {
 		return client
 	}
 	t.Run("scripted", func(t *testing.T) { Scripted(t, cloudOf) })
-	t.Run("plain", func(t *testing.T) { Plain(t, inUse(t, cloudOf)) })
-}
-
-// inUse is a fake that all tests share, in which somebody else has VMs.
-func inUse(t *testing.T, connect Connect) Server {
-	w := newWorld(t, connect)
-	for _, name := range []string{"theirs-1", "theirs-2", "theirs-3"} {
-		w.running(name, zoneA)
-	}
-	return Server{Cloud: w.cloud, Spec: w.spec("", ""), Zones: [3]string{zoneA, zoneB, west}, Pass: w.clock.Advance}
+	t.Run("plain", func(t *testing.T) { Plain(t, InUse(t, cloudOf)) })
 }
 
 var (

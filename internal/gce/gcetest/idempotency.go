@@ -12,18 +12,18 @@ import (
 
 var idempotency = map[string]func(*world){
 	"a name is taken until the VM is gone": func(w *world) {
-		first := w.running("vm-1", zoneA)
+		first := w.running("vm-1")
 		_, err := w.cloud.Insert(w.Context(), w.spec("vm-1", zoneA), request())
 		w.requireKind(gce.AlreadyExists, err)
 		require.NoError(w, w.fake.Delete("vm-1"))
 		_, err = w.cloud.Insert(w.Context(), w.spec("vm-1", zoneA), request())
 		w.requireKind(gce.AlreadyExists, err)
 		w.clock.Advance(toDeleted)
-		second := w.running("vm-1", zoneA)
+		second := w.running("vm-1")
 		assert.NotEqual(w, first.ID, second.ID)
 	},
 	"a delete repeated": func(w *world) {
-		w.running("vm-1", zoneA)
+		w.running("vm-1")
 		id := request()
 		first, err := w.cloud.Delete(w.Context(), zoneA, "vm-1", id)
 		require.NoError(w, err)
@@ -35,7 +35,7 @@ var idempotency = map[string]func(*world){
 		w.requireKind(gce.NotFound, err)
 	},
 	"a second delete does not start over": func(w *world) {
-		w.running("vm-1", zoneA)
+		w.running("vm-1")
 		for range 3 {
 			_, err := w.cloud.Delete(w.Context(), zoneA, "vm-1", request())
 			require.NoError(w, err)

@@ -65,7 +65,7 @@ var lifecycle = map[string]func(*world){
 		assert.Equal(w, spec, host.Spec)
 	},
 	"a delete returns before the VM is gone": func(w *world) {
-		vm := w.running("vm-1", zoneA)
+		vm := w.running("vm-1")
 		op, err := w.cloud.Delete(w.Context(), zoneA, "vm-1", request())
 		require.NoError(w, err)
 		assert.Equal(w, "delete", op.Type)
@@ -89,7 +89,7 @@ var lifecycle = map[string]func(*world){
 		assert.Empty(w, w.fake.OperationsInFlight())
 	},
 	"a preempted VM runs until its notice has passed, then is gone": func(w *world) {
-		w.running("vm-1", zoneA)
+		w.running("vm-1")
 		require.NoError(w, w.fake.Preempt("vm-1"))
 		w.clock.Advance(119 * time.Second)
 		vm, _ := w.instance("vm-1", zoneA)
@@ -102,14 +102,14 @@ var lifecycle = map[string]func(*world){
 		assert.False(w, ok)
 	},
 	"a VM that reached its run limit is gone": func(w *world) {
-		w.running("vm-1", zoneA)
+		w.running("vm-1")
 		w.clock.Advance(7*24*time.Hour + toStopped)
 		_, ok := w.instance("vm-1", zoneA)
 		assert.False(w, ok)
 		assert.Equal(w, "system", w.operation("compute.instances.deferredDelete", "vm-1").User)
 	},
 	"a VM that somebody stopped keeps its name": func(w *world) {
-		w.running("vm-1", zoneA)
+		w.running("vm-1")
 		require.NoError(w, w.fake.Stop("vm-1"))
 		w.clock.Advance(toStopped)
 		vm, ok := w.instance("vm-1", zoneA)

@@ -10,7 +10,7 @@ import (
 
 var operations = map[string]func(*world){
 	"a preemption leaves an operation of the system": func(w *world) {
-		vm := w.running("vm-1", zoneA)
+		vm := w.running("vm-1")
 		require.NoError(w, w.fake.PreemptWithoutNotice("vm-1"))
 		op := w.operation("compute.instances.preempted", "vm-1")
 		assert.Equal(w, "system", op.User)
@@ -38,11 +38,11 @@ var operations = map[string]func(*world){
 	},
 	"capacity is taken by VMs and given back by them": func(w *world) {
 		w.fake.SetCapacity(zoneA, 1)
-		w.running("vm-1", zoneA)
+		w.running("vm-1")
 		w.insert("vm-2", zoneA)
 		require.NoError(w, w.fake.Delete("vm-1"))
 		w.clock.Advance(toDeleted)
-		w.running("vm-3", zoneA)
+		w.running("vm-3")
 		w.requireKind(gce.Stockout, w.operation("insert", "vm-2").Error)
 	},
 	"a preemption while it is being created": func(w *world) {

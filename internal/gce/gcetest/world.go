@@ -68,6 +68,15 @@ func newWorld(t *testing.T, connect Connect) *world {
 	return &world{T: t, cloud: connect(t, fake), fake: fake, clock: clock}
 }
 
+// InUse is a fake that all tests share, in which somebody else has VMs.
+func InUse(t *testing.T, connect Connect) Server {
+	w := newWorld(t, connect)
+	for _, name := range []string{"theirs-1", "theirs-2", "theirs-3"} {
+		w.running(name)
+	}
+	return Server{Cloud: w.cloud, Spec: w.spec("", ""), Zones: [3]string{zoneA, zoneB, west}, Pass: w.clock.Advance}
+}
+
 // toRunning, toStockout, toStopped and toDeleted are longer than what they wait for, by RealTimings.
 const (
 	toRunning  = 25 * time.Second
@@ -107,12 +116,12 @@ func (w *world) insert(name, zone string) gce.Operation {
 	return op
 }
 
-// running inserts a VM and lets time pass until it runs.
-func (w *world) running(name, zone string) gce.Instance {
+// running inserts a VM into zoneA and lets time pass until it runs.
+func (w *world) running(name string) gce.Instance {
 	w.Helper()
-	w.insert(name, zone)
+	w.insert(name, zoneA)
 	w.clock.Advance(toRunning)
-	vm, ok := w.instance(name, zone)
+	vm, ok := w.instance(name, zoneA)
 	require.True(w, ok, "%s is not in the list", name)
 	require.Equal(w, "RUNNING", vm.Status)
 	return vm
