@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Labels. Values are hashes, UIDs or numbers, so that they always fit; full names go into annotations.
+// Labels. What anything selects by has hashes, UIDs or numbers for values, so that they always fit; full names go into annotations.
 const (
 	// LabelPool is on the Nodes, pods and Jobs of a pool; its value is PoolID. Every selector and nodeSelector uses it.
 	LabelPool = "training.dcnlab.com/pool"
@@ -21,6 +21,11 @@ const (
 	LabelReplica = "training.dcnlab.com/replica"
 	// LabelAttempt is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob: the attempt, from 1.
 	LabelAttempt = "training.dcnlab.com/attempt"
+	// LabelJob is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob, for its user: LabelValue of its name. Nothing selects
+	// by it: children of an earlier version of the operator do not have it.
+	LabelJob = "training.training.dcnlab.com/job"
+	// LabelPoolName is LabelValue of the pool's name, in the same places and for the same use.
+	LabelPoolName = "training.training.dcnlab.com/pool"
 )
 
 // AnnotationFinalAttempt on a Job is "true" when no further attempt follows its failure: once it has failed,
@@ -65,6 +70,15 @@ const (
 // "namespace/name". A job can compute it from the pool's name alone.
 func PoolID(namespace, name string) string {
 	return Hash(namespace + "/" + name)[:16]
+}
+
+// LabelValue is an object's name as the value of a label, which holds 63 characters: a longer one is cut to 54, and the first 8
+// hexadecimal digits of its SHA-256 follow.
+func LabelValue(name string) string {
+	if len(name) <= 63 {
+		return name
+	}
+	return name[:54] + "-" + Hash(name)[:8]
 }
 
 // Hash is the SHA-256 of s in hexadecimal.

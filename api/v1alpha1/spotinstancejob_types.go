@@ -283,6 +283,25 @@ type JobReplicaStatus struct {
 	// Failures of the training itself in this replica, ever. Losses of VMs do not count.
 	// +optional
 	Failures int32 `json:"failures,omitempty"`
+
+	// How the training last failed in this replica, or did not start from its checkpoint.
+	// +optional
+	LastFailure *JobFailureStatus `json:"lastFailure,omitempty"`
+}
+
+// JobFailureStatus is how an attempt failed. Its pod and its VM may be gone.
+type JobFailureStatus struct {
+	// Number of the attempt.
+	Attempt int32 `json:"attempt"`
+
+	// When it ended.
+	Time metav1.Time `json:"time"`
+
+	// The container, its exit code, and its last words: the termination message, or the last lines of its log. They are
+	// cut to the last 1024 bytes. If a log may say what not everybody who reads this status should, set
+	// terminationMessagePolicy File in jobTemplate.
+	// +kubebuilder:validation:MaxLength=2048
+	Message string `json:"message"`
 }
 
 // JobLossStatus is an attempt that was lost with its VM, and what that cost.

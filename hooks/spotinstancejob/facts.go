@@ -108,6 +108,7 @@ type podFacts struct {
 	exits      []containerExit // init containers included
 	waits      []containerWait // containers that do not run yet, or could not be started; init containers apart
 	message    string          // why it ended or does not start, for the user
+	failure    string          // how a container failed, and its last words
 
 	initializing bool      // init containers run
 	initialized  time.Time // when they had run; zero: nobody says

@@ -99,8 +99,36 @@ func (p *podFacts) observeContainer(c corev1.ContainerStatus) {
 		return
 	}
 	p.exits = append(p.exits, containerExit{c.Name, end.ExitCode})
-	reason := strings.TrimSpace(strings.Join([]string{end.Reason, end.Message}, " "))
+	said := end.Message
+	if !startOf(c.State).IsZero() { // it is the container's, not the runtime's: the end of its log
+		said = lastLines(end.Message, longestMessage/2)
+		said = said[strings.LastIndex(said, "\n")+1:]
+	}
+	reason := strings.TrimSpace(strings.Join([]string{end.Reason, said}, " "))
 	p.message = fmt.Sprintf("container %s exited with code %d (%s)", c.Name, end.ExitCode, reason)
+	p.failure = fmt.Sprintf("container %s exited with code %d (%s)", c.Name, end.ExitCode, shorten(end.Reason, longestMessage))
+	if words := lastLines(end.Message, mostLastWords); words != "" {
+		p.failure += ":\n" + words
+	}
+}
+
+// mostLastWords bounds what status keeps of a failed attempt's last words, in bytes.
+const mostLastWords = 1024
+
+// lastLines are the last whole lines of a text, or the end of the last one if it alone is too long. A carriage return ends a line,
+// too: progress bars are drawn with them.
+func lastLines(text string, most int) string {
+	lines := strings.FieldsFunc(strings.ToValidUTF8(text, ""), func(r rune) bool { return r == '\n' || r == '\r' })
+	from, size := len(lines), 0
+	for from > 0 && size+len(lines[from-1]) <= most {
+		from--
+		size += len(lines[from]) + 1
+	}
+	if from == len(lines) && from > 0 {
+		last := lines[from-1]
+		return strings.ToValidUTF8(last[len(last)-most:], "")
+	}
+	return strings.Join(lines[from:], "\n")
 }
 
 // observeStart notes why a container does not run, or could not be started.

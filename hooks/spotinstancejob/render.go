@@ -138,7 +138,11 @@ func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 			if old.Reason == r.reason && old.WaitingSince != nil && webhook.IsWritable(*old.WaitingSince) {
 				status.WaitingSince = old.WaitingSince
 			}
+			status.LastFailure = keptFailure(old.LastFailure)
 		}
+	}
+	if failure := failureOf(r); failure != nil {
+		status.LastFailure = failure
 	}
 	var newest time.Time
 	for _, b := range o.backups {

@@ -1,6 +1,7 @@
 package spotinstancejob
 
 import (
+	"slices"
 	"strconv"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -38,6 +39,9 @@ func attemptLabels(o observed, replica, attempt int32) map[string]string {
 		v1alpha1.LabelJobUID:  string(o.job.UID),
 		v1alpha1.LabelReplica: strconv.Itoa(int(replica)),
 		v1alpha1.LabelAttempt: strconv.Itoa(int(attempt)),
+
+		v1alpha1.LabelJob:      v1alpha1.LabelValue(o.job.Name),
+		v1alpha1.LabelPoolName: v1alpha1.LabelValue(o.job.Spec.SpotInstanceVMRef.Name),
 	}
 }
 
@@ -87,8 +91,21 @@ func renderPod(o observed, a newAttempt, template *applycorev1.PodTemplateSpecAp
 	spec.Affinity = renderAffinity(o, template.Spec.Affinity)
 	spec.Tolerations = renderTolerations(o, template.Spec.Tolerations)
 	spec.Containers = renderContainers(a.from, template.Spec.Containers)
+	lastWordsFromLogs(spec.Containers)
+	spec.InitContainers = slices.Clone(template.Spec.InitContainers)
+	lastWordsFromLogs(spec.InitContainers)
 	spec.Volumes = renderVolumes(o, a.from)
 	return pod.WithSpec(&spec)
+}
+
+// lastWordsFromLogs lets the kubelet take the end of a failed container's log for its termination message, if it wrote none: pod and
+// VM are gone soon.
+func lastWordsFromLogs(containers []applycorev1.ContainerApplyConfiguration) {
+	for i := range containers {
+		if containers[i].TerminationMessagePolicy == nil {
+			containers[i].WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError)
+		}
+	}
 }
 
 // renderAffinity adds to the user's: no two pods of the pool on one VM, and the job's replicas in different zones if

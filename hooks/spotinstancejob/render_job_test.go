@@ -110,6 +110,8 @@ metadata:
     training.dcnlab.com/replica: "1" # ~
     training.dcnlab.com/attempt: "3" # +
     training.dcnlab.com/pool: POOL # +
+    training.training.dcnlab.com/job: train # +
+    training.training.dcnlab.com/pool: a100 # +
   annotations:
     acme.io/owner: ada
     training.dcnlab.com/job-name: train # + and all below
@@ -133,6 +135,8 @@ spec:
         training.dcnlab.com/replica: "1" # +
         training.dcnlab.com/attempt: "3" # +
         training.dcnlab.com/pool: POOL # +
+        training.training.dcnlab.com/job: train # +
+        training.training.dcnlab.com/pool: a100 # +
       annotations: {prometheus.io/scrape: "true"}
     spec:
       restartPolicy: Never # ~
@@ -159,11 +163,12 @@ spec:
           - weight: 50
             podAffinityTerm: {topologyKey: topology.kubernetes.io/zone, labelSelector: {matchLabels: {training.dcnlab.com/job-uid: uid-train}}}
       initContainers:
-      - {name: fetch, image: acme/fetch:1, args: [--all]}
-      - {name: logs, image: acme/logs:1, restartPolicy: Always}
+      - {name: fetch, image: acme/fetch:1, args: [--all], terminationMessagePolicy: FallbackToLogsOnError} # + the policy, of all containers
+      - {name: logs, image: acme/logs:1, restartPolicy: Always, terminationMessagePolicy: FallbackToLogsOnError}
       containers:
       - name: trainer
         image: registry.acme.io/checkpoints:ckpt-trainer # ~
+        terminationMessagePolicy: FallbackToLogsOnError
         command: [python, train.py]
         env:
         - {name: EPOCHS, value: "90"}
@@ -172,7 +177,7 @@ spec:
         ports: [{containerPort: 6006}]
         volumeMounts: [{name: data, mountPath: /data}, {name: shm, mountPath: /dev/shm}]
         readinessProbe: {exec: {command: ["true"]}, periodSeconds: 5}
-      - {name: exporter, image: "registry.acme.io/checkpoints:ckpt-exporter"} # ~
+      - {name: exporter, image: "registry.acme.io/checkpoints:ckpt-exporter", terminationMessagePolicy: FallbackToLogsOnError} # ~
       volumes:
       - {name: data, persistentVolumeClaim: {claimName: data}}
       - {name: shm, emptyDir: {medium: Memory, sizeLimit: 8Gi}}
@@ -237,7 +242,7 @@ func TestABackupNamesAllThatTheAgentNeeds(t *testing.T) {
 	})
 	assert.Equal(t, metav1.ObjectMeta{
 		Name: "train-scheduled-0", Namespace: "ml",
-		Labels: map[string]string{v1alpha1.LabelJobUID: "uid-train", v1alpha1.LabelReplica: "1", v1alpha1.LabelAttempt: "3"},
+		Labels: map[string]string{v1alpha1.LabelJobUID: "uid-train", v1alpha1.LabelReplica: "1", v1alpha1.LabelAttempt: "3", v1alpha1.LabelJob: "train", v1alpha1.LabelPoolName: "a100"},
 		Annotations: map[string]string{
 			annotationJobName: "train", annotationReason: "scheduled", annotationPodUID: "uid-pod", annotationFailedBefore: "2",
 			annotationStartedAt: "2026-03-01T11:00:00Z", annotationInherited: "60",

@@ -3,6 +3,7 @@ package spotinstancejob
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -29,6 +30,23 @@ func renderLosses(o observed) []v1alpha1.JobLossStatus {
 		return cmp.Or(b.Time.Compare(a.Time.Time), cmp.Compare(a.Replica, b.Replica), cmp.Compare(b.Attempt, a.Attempt))
 	})
 	return losses[:min(len(losses), mostLosses)]
+}
+
+// failureOf is how a replica's newest attempt failed, while its pod is there to tell.
+func failureOf(r replica) *v1alpha1.JobFailureStatus {
+	a, hasFailed := r.newest, r.phase == v1alpha1.ReplicaBackingOff || r.phase == v1alpha1.ReplicaFailed || r.phase == v1alpha1.ReplicaRestoreFailed
+	if !hasFailed || a.pod == nil || a.pod.failure == "" || a.end().IsZero() {
+		return nil
+	}
+	return &v1alpha1.JobFailureStatus{Attempt: a.attempt, Time: metav1.Time{Time: a.end().UTC().Truncate(time.Second)}, Message: a.pod.failure}
+}
+
+// keptFailure is the one that status knows, unless somebody made something else of it.
+func keptFailure(old *v1alpha1.JobFailureStatus) *v1alpha1.JobFailureStatus {
+	if old == nil || len(old.Message) > 2*mostLastWords || !webhook.IsWritable(old.Time) {
+		return nil
+	}
+	return old
 }
 
 // lossesTold are those in the ledgers that an attempt has followed.
