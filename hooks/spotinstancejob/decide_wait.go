@@ -67,7 +67,7 @@ func (s *survey) isRequested(replica int32) bool {
 	return slices.ContainsFunc(s.created, func(a newAttempt) bool { return a.replica == replica })
 }
 
-// isRefused is true of a replica whose next Job has been asked for for so long that the API server must refuse it.
+// isRefused is true of a replica whose next Job was asked for so long ago that the API server must refuse it.
 func (s *survey) isRefused(replica int32) bool {
 	for _, status := range s.job.Status.JobStatuses {
 		if status.Replica == replica && status.Reason == v1alpha1.WaitForJob && status.WaitingSince != nil {

@@ -247,11 +247,8 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 		inherited:    parseSeconds(job.Annotations[annotationInherited]),
 		gpu:          job.Annotations[annotationGPU],
 		suspended:    job.Spec.Suspend != nil && *job.Spec.Suspend,
-		podsSince:    job.CreationTimestamp.Time,
+		podsSince:    podsSince(job),
 		active:       job.Status.Active > 0,
-	}
-	if start := timeOf(job.Status.StartTime); start.After(a.podsSince) { // it was resumed
-		a.podsSince = start
 	}
 	if a.attempt == 0 || strconv.Itoa(int(a.replica)) != job.Labels[v1alpha1.LabelReplica] {
 		a.replica = -1
@@ -284,6 +281,14 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 		}
 	}
 	return a
+}
+
+// podsSince is since when the Job controller may make the Job's pod: since the Job exists, or was resumed.
+func podsSince(job *batchv1.Job) time.Time {
+	if start := timeOf(job.Status.StartTime); start.After(job.CreationTimestamp.Time) {
+		return start
+	}
+	return job.CreationTimestamp.Time
 }
 
 func timeOf(t *metav1.Time) time.Time {
