@@ -21,11 +21,11 @@ const (
 	LabelReplica = "training.dcnlab.com/replica"
 	// LabelAttempt is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob: the attempt, from 1.
 	LabelAttempt = "training.dcnlab.com/attempt"
-	// LabelJob is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob, for its user: LabelValue of its name. Nothing selects
+	// LabelJobName is on the Jobs, pods and CheckpointBackups of a SpotInstanceJob, for its user: LabelValue of its name. Nothing selects
 	// by it: children of an earlier version of the operator do not have it.
-	LabelJob = "training.training.dcnlab.com/job"
+	LabelJobName = "training.dcnlab.com/job-name"
 	// LabelPoolName is LabelValue of the pool's name, in the same places and for the same use.
-	LabelPoolName = "training.training.dcnlab.com/pool"
+	LabelPoolName = "training.dcnlab.com/pool-name"
 )
 
 // AnnotationFinalAttempt on a Job is "true" when no further attempt follows its failure: once it has failed,

@@ -96,8 +96,8 @@ func TestLabelsWithNames(t *testing.T) {
 	o, d := w.decide(t)
 	job := renderJob(o, d.attempts[0])
 	for _, labels := range []map[string]string{job.Labels, job.Spec.Template.Labels} {
-		assert.Equal(t, "train", labels["training.training.dcnlab.com/job"])
-		assert.Equal(t, "a100", labels["training.training.dcnlab.com/pool"])
+		assert.Equal(t, "train", labels["training.dcnlab.com/job-name"])
+		assert.Equal(t, "a100", labels["training.dcnlab.com/pool-name"])
 	}
 	long := strings.Repeat("a", 53) + "." + strings.Repeat("b", 60)
 	value := v1alpha1.LabelValue(long)

@@ -40,7 +40,7 @@ func attemptLabels(o observed, replica, attempt int32) map[string]string {
 		v1alpha1.LabelReplica: strconv.Itoa(int(replica)),
 		v1alpha1.LabelAttempt: strconv.Itoa(int(attempt)),
 
-		v1alpha1.LabelJob:      v1alpha1.LabelValue(o.job.Name),
+		v1alpha1.LabelJobName:  v1alpha1.LabelValue(o.job.Name),
 		v1alpha1.LabelPoolName: v1alpha1.LabelValue(o.job.Spec.SpotInstanceVMRef.Name),
 	}
 }

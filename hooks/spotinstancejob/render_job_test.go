@@ -110,8 +110,8 @@ metadata:
     training.dcnlab.com/replica: "1" # ~
     training.dcnlab.com/attempt: "3" # +
     training.dcnlab.com/pool: POOL # +
-    training.training.dcnlab.com/job: train # +
-    training.training.dcnlab.com/pool: a100 # +
+    training.dcnlab.com/job-name: train # +
+    training.dcnlab.com/pool-name: a100 # +
   annotations:
     acme.io/owner: ada
     training.dcnlab.com/job-name: train # + and all below
@@ -135,8 +135,8 @@ spec:
         training.dcnlab.com/replica: "1" # +
         training.dcnlab.com/attempt: "3" # +
         training.dcnlab.com/pool: POOL # +
-        training.training.dcnlab.com/job: train # +
-        training.training.dcnlab.com/pool: a100 # +
+        training.dcnlab.com/job-name: train # +
+        training.dcnlab.com/pool-name: a100 # +
       annotations: {prometheus.io/scrape: "true"}
     spec:
       restartPolicy: Never # ~
@@ -242,7 +242,7 @@ func TestABackupNamesAllThatTheAgentNeeds(t *testing.T) {
 	})
 	assert.Equal(t, metav1.ObjectMeta{
 		Name: "train-scheduled-0", Namespace: "ml",
-		Labels: map[string]string{v1alpha1.LabelJobUID: "uid-train", v1alpha1.LabelReplica: "1", v1alpha1.LabelAttempt: "3", v1alpha1.LabelJob: "train", v1alpha1.LabelPoolName: "a100"},
+		Labels: map[string]string{v1alpha1.LabelJobUID: "uid-train", v1alpha1.LabelReplica: "1", v1alpha1.LabelAttempt: "3", v1alpha1.LabelJobName: "train", v1alpha1.LabelPoolName: "a100"},
 		Annotations: map[string]string{
 			annotationJobName: "train", annotationReason: "scheduled", annotationPodUID: "uid-pod", annotationFailedBefore: "2",
 			annotationStartedAt: "2026-03-01T11:00:00Z", annotationInherited: "60",
