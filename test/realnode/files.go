@@ -1,7 +1,6 @@
 package realnode
 
 import (
-	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -38,17 +37,18 @@ var trainingHolds string
 func (f Files) Training(image string) Image {
 	return Image{
 		Name: image, Layer: f.Python, Files: map[string][]byte{"/train.py": []byte(trainingProgram), "/holds.py": []byte(trainingHolds)},
-		Entrypoint: []string{"python", "/train.py", f.trainsWith()},
+		Entrypoint: []string{"python", "/train.py"}, Env: []string{f.trainsWith()},
 	}
 }
 
-func (f Files) trainsWith() string { return cmp.Or(f.TrainsWith, "numpy") }
+// trainsWith tells the training program what it is written with. It is no argument: the templates of Jobs have a command of their own.
+func (f Files) trainsWith() string { return "TRAINS_WITH=" + f.TrainsWith }
 
 // TrainUndisturbed runs the training program on this machine, with the Python of the image, and returns what it printed.
 func (f Files) TrainUndisturbed(ctx context.Context, env ...string) (string, error) {
-	command := exec.CommandContext(ctx, "chroot", f.Root, "python3", "-", f.trainsWith())
+	command := exec.CommandContext(ctx, "chroot", f.Root, "python3", "-")
 	command.Stdin = strings.NewReader(trainingProgram)
-	command.Env = append(os.Environ(), append(env, "FAST=1")...)
+	command.Env = append(os.Environ(), append(env, f.trainsWith(), "FAST=1")...)
 	out, err := command.Output()
 	if err != nil {
 		return "", fmt.Errorf("train undisturbed: %w", err)

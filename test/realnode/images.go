@@ -40,6 +40,7 @@ type Image struct {
 	Layer      string            // a tar file, below what Files are
 	Files      map[string][]byte // executable, by path
 	Entrypoint []string
+	Env        []string // besides PATH
 }
 
 // Push makes an image and puts it into the registry at address, host:port. What its name says of a registry is left out: the VMs
@@ -70,21 +71,21 @@ func (i Image) Push(address string) error {
 	if err != nil {
 		return fmt.Errorf("make the image %s: %w", i.Name, err)
 	}
-	image, err = mutate.ConfigFile(image, configOf(image, i.Entrypoint))
+	image, err = mutate.ConfigFile(image, i.configOf(image))
 	if err != nil {
 		return fmt.Errorf("make the image %s: %w", i.Name, err)
 	}
 	return push(address, i.Name, image)
 }
 
-func configOf(image v1.Image, entrypoint []string) *v1.ConfigFile {
+func (i Image) configOf(image v1.Image) *v1.ConfigFile {
 	config, err := image.ConfigFile()
 	if err != nil {
 		config = &v1.ConfigFile{} // an image that was made here has one
 	}
 	config = config.DeepCopy()
 	config.OS, config.Architecture = "linux", architecture
-	config.Config.Entrypoint, config.Config.Env = entrypoint, []string{"PATH=/usr/bin:/bin"}
+	config.Config.Entrypoint, config.Config.Env = i.Entrypoint, append([]string{"PATH=/usr/bin:/bin"}, i.Env...)
 	return config
 }
 

@@ -36,7 +36,7 @@ func TestImagesAreFoundWhateverRegistryTheyName(t *testing.T) {
 	content, err := tarOf(map[string][]byte{"/usr/bin/python": []byte("interpreter")})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(layer, content, 0o600))
-	image := Files{Python: layer}.Training("docker.io/acme/resnet:v1")
+	image := Files{Python: layer, TrainsWith: "torch"}.Training("docker.io/acme/resnet:v1")
 	require.NoError(t, image.Push(address))
 
 	target, err := InRegistry(address, "docker.io/acme/resnet:v1")
@@ -46,7 +46,8 @@ func TestImagesAreFoundWhateverRegistryTheyName(t *testing.T) {
 	require.NoError(t, err)
 	config, err := pulled.ConfigFile()
 	require.NoError(t, err)
-	assert.Equal(t, []string{"python", "/train.py", "numpy"}, config.Config.Entrypoint)
+	assert.Equal(t, []string{"python", "/train.py"}, config.Config.Entrypoint)
+	assert.Contains(t, config.Config.Env, "TRAINS_WITH=torch", "whatever command a template has")
 	assert.Len(t, config.RootFS.DiffIDs, 2)
 	trained, err := Trained(address, "docker.io/acme/resnet:v1")
 	require.NoError(t, err)

@@ -7,11 +7,10 @@ undisturbed after a preemption only if the process itself goes on. Every step is
 
 boot is drawn once, when the process starts: it tells whose memory a restored process has.
 
-Its argument is what it is written with: numpy (the default), or torch.
-
-In the environment: STEP_SECONDS, how long a step takes (FAST=1: as long as it must); TRAIN_SECONDS, after how many seconds' worth of
-steps the training is done (none: never); FAIL_AFTER, after how many it crashes; SIGTERM=exit0 for a program that exits 0 when it is told
-to end; MEGABYTES of memory that it holds besides; HOLDS, a function of holds.py that makes something else to hold.
+In the environment: TRAINS_WITH, what it is written with: numpy (the default), or torch; STEP_SECONDS, how long a step takes (FAST=1: as
+long as it must); TRAIN_SECONDS, after how many seconds' worth of steps the training is done (none: never); FAIL_AFTER, after how many it
+crashes; SIGTERM=exit0 for a program that exits 0 when it is told to end; MEGABYTES of memory that it holds besides; HOLDS, a function of
+holds.py that makes something else to hold.
 """
 import os
 import signal
@@ -95,7 +94,7 @@ def main():
     code = 0 if os.environ.get("SIGTERM") == "exit0" else 143
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(code))
     ballast = bytearray(os.urandom(1 << 20) * int(number("MEGABYTES", 0)))
-    boot, network, step = os.urandom(4).hex(), NETWORKS[(sys.argv[1:] or ["numpy"])[0]](), 0
+    boot, network, step = os.urandom(4).hex(), NETWORKS[os.environ.get("TRAINS_WITH") or "numpy"](), 0
     use = __import__("holds").__dict__[os.environ["HOLDS"]]() if os.environ.get("HOLDS") else lambda: None
     progress = open("/tmp/progress", "w")  # in the container's own layer, which is part of a checkpoint
     while True:
