@@ -33,7 +33,8 @@ func realRows() []row {
 	for _, megabytes := range realSizes {
 		key := fmt.Sprintf("real%d", megabytes)
 		for _, m := range []struct{ metric, what string }{
-			{"freeze", "the kubelet's checkpoint call"},
+			{"call", "the kubelet's checkpoint call"},
+			{"frozen", "of that, the container is frozen"},
 			{"image", "making the image"},
 			{"push", "pushing it"},
 			{"size", "its size in MB"},
@@ -63,6 +64,11 @@ func realCheckpoint(row string, megabytes int) func(context.Context, *trial) err
 		if err := t.noteCheckpoint(row, lost, again.image); err != nil {
 			return err
 		}
+		frozen, err := t.bench.lab.Frozen(again.image)
+		if err != nil {
+			return err
+		}
+		t.note(row, "frozen", frozen.Seconds())
 		return t.noteRestore(ctx, row, lost, pulls.of(again.image))
 	}
 }
@@ -73,7 +79,7 @@ func (t *trial) noteCheckpoint(row string, l benchLoss, image string) error {
 	defer t.mu.Unlock()
 	c := t.checkpointOf(image)
 	for metric, phases := range map[string][2]string{
-		"freeze": {"Checkpointing", "Checkpointed"}, "image": {"ImageBuilding", "ImageBuilt"}, "push": {"ImagePushing", "ImagePushed"},
+		"call": {"Checkpointing", "Checkpointed"}, "image": {"ImageBuilding", "ImageBuilt"}, "push": {"ImagePushing", "ImagePushed"},
 	} {
 		begun, done := c.phases[phases[0]], c.phases[phases[1]]
 		if begun.IsZero() || done.IsZero() {

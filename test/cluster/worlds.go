@@ -72,6 +72,14 @@ func (c *Cluster) Trained(image string) (time.Duration, error) {
 	return c.real.trained(image)
 }
 
+// Frozen is how long the container stood still for the checkpoint in an image. Only real nodes freeze one.
+func (c *Cluster) Frozen(image string) (time.Duration, error) {
+	if c.real == nil {
+		return 0, errors.New("the lab's nodes are no real ones: they freeze nothing")
+	}
+	return realnode.Frozen(strings.TrimPrefix(c.real.registry.url(), "http://"), image)
+}
+
 // trained asks the registry, once for each image: their tags are never used again.
 func (r *realNodes) trained(image string) (time.Duration, error) {
 	r.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -18,7 +19,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/checkpoint-restore/go-criu/v7/stats"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -32,11 +35,7 @@ func registryOf(t *testing.T) string {
 
 func TestImagesAreFoundWhateverRegistryTheyName(t *testing.T) {
 	address := registryOf(t)
-	layer := filepath.Join(t.TempDir(), "layer.tar")
-	content, err := tarOf(map[string][]byte{"/usr/bin/python": []byte("interpreter")})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(layer, content, 0o600))
-	image := Files{Python: layer, TrainsWith: "torch"}.Training("docker.io/acme/resnet:v1")
+	image := Files{Python: layerOf(t), TrainsWith: "torch"}.Training("docker.io/acme/resnet:v1")
 	require.NoError(t, image.Push(address))
 
 	target, err := InRegistry(address, "docker.io/acme/resnet:v1")
@@ -88,12 +87,49 @@ func TestACheckpointOfAProgramThatHasNotBegunHoldsNoTraining(t *testing.T) {
 
 func pushCheckpoint(t *testing.T, address, name, annotation string, changes []byte) {
 	t.Helper()
-	archive := archiveOf(t, map[string][]byte{"config.dump": []byte("{}"), "rootfs-diff.tar": changes})
+	archive := archiveOf(t, map[string][]byte{"config.dump": []byte("{}"), "rootfs-diff.tar": changes, "stats-dump": statsOf(t, 1_500, 160_000)})
 	image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer(archive, types.OCIUncompressedLayer))
 	require.NoError(t, err)
 	annotated, ok := mutate.Annotations(image, map[string]string{annotation: "trainer"}).(v1.Image)
 	require.True(t, ok)
 	require.NoError(t, push(address, name, annotated))
+}
+
+// statsOf is what CRIU writes down of a dump, as it does.
+func statsOf(t *testing.T, freezing, frozen uint32) []byte {
+	t.Helper()
+	entry, err := proto.Marshal(&stats.StatsEntry{Dump: &stats.DumpStatsEntry{
+		FreezingTime: &freezing, FrozenTime: &frozen, MemdumpTime: new(uint32), MemwriteTime: new(uint32), PagesScanned: new(uint64), PagesSkippedParent: new(uint64), PagesWritten: new(uint64), PagesLazy: new(uint64),
+	}})
+	require.NoError(t, err)
+	var file []byte
+	for _, word := range []uint32{stats.ImgServiceMagic, stats.StatsMagic, uint32(len(entry))} {
+		file = binary.LittleEndian.AppendUint32(file, word)
+	}
+	return append(file, entry...)
+}
+
+func TestHowLongAContainerWasFrozenIsReadFromTheCheckpoint(t *testing.T) {
+	address := registryOf(t)
+	const image = "docker.io/acme/checkpoints:frozen"
+	pushCheckpoint(t, address, image, containerdAnnotation, archiveOf(t, nil))
+	frozen, err := Frozen(address, image)
+	require.NoError(t, err)
+	assert.Equal(t, 161_500*time.Microsecond, frozen)
+
+	require.NoError(t, Files{Python: layerOf(t)}.Training("docker.io/acme/resnet:v1").Push(address))
+	_, err = Frozen(address, "docker.io/acme/resnet:v1")
+	assert.ErrorContains(t, err, "is no checkpoint")
+}
+
+// layerOf is a file with a layer of an image.
+func layerOf(t *testing.T) string {
+	t.Helper()
+	layer := filepath.Join(t.TempDir(), "layer.tar")
+	content, err := tarOf(map[string][]byte{"/usr/bin/python": []byte("interpreter")})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(layer, content, 0o600))
+	return layer
 }
 
 func archiveOf(t *testing.T, files map[string][]byte) []byte {
