@@ -41,8 +41,12 @@ func usableCondition(o observed, d decision) *metav1.Condition {
 		}
 	}
 	if i := slices.IndexFunc(d.wants, func(w want) bool { return w.isWaiting(o.now) }); i >= 0 {
+		stuck := ""
+		if o.isStuck {
+			stuck = "; nothing is bought for that now: so it is with many pools, as if the scheduler were away, or this server has just started"
+		}
 		for _, m := range refusing(o, d.machines) {
-			tell(v1alpha1.ReasonUnschedulable, fmt.Sprintf("VM %s is Ready and free, and the scheduler does not bind the pod of Job %s to it: %s", m.name, d.wants[i].attempt, d.wants[i].said))
+			tell(v1alpha1.ReasonUnschedulable, fmt.Sprintf("VM %s is Ready and free, and the scheduler does not bind the pod of Job %s to it: %s%s", m.name, d.wants[i].attempt, d.wants[i].said, stuck))
 		}
 	}
 	if reason == "" {

@@ -35,13 +35,14 @@ const (
 
 // fleet is what a server has seen lately of the VMs of all pools that it serves.
 type fleet struct {
-	known     int             // VMs that have joined
-	silent    int             // those of them that are silent
-	abandoned int             // those of them that were given up
-	lately    int             // how many were given up in the last minute
-	usual     time.Duration   // the longest silence of the last hour that ended by itself; zero: there was none
-	isNew     bool            // the server has not heard of all pools yet
-	claimed   map[string]bool // VMs of this pool that were given up by an earlier call, which the request may not show yet
+	known             int             // VMs that have joined
+	silent            int             // those of them that are silent
+	abandoned         int             // those of them that were given up
+	lately            int             // how many were given up in the last minute
+	usual             time.Duration   // the longest silence of the last hour that ended by itself; zero: there was none
+	pools, passedOver int             // pools, and those with a VM that the scheduler passes over
+	isNew             bool            // the server has not heard of all pools yet
+	claimed           map[string]bool // VMs of this pool that were given up by an earlier call, which the request may not show yet
 }
 
 // grace is how long a silent VM is waited for: twice as long as VMs lately needed to be heard again.

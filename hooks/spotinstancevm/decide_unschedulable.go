@@ -13,6 +13,7 @@ import (
 //	it has done so for passedOverFor, and the Node shows nothing   one VM more is tried, in another zone if one is open
 //	two VMs or more are passed over, one of them new to the pod    no VM is bought for this pod for holdFor
 //	the trial cannot be made for trialTime                         the same
+//	VMs of many pools are passed over at the same time             nothing of this: the scheduler is slow, or away
 //
 // So a replica that no VM suits costs two VMs at most in each holdFor, each for the time of its start, two minutes, and idleTimeout.
 const (
@@ -20,7 +21,14 @@ const (
 	passedOverFor = 90 * time.Second // after bindTime
 	trialTime     = 10 * time.Minute // another VM may not come: maxReplicas is reached, no zone has one, or the size is fixed
 	holdFor       = time.Hour
+	stuckFrom     = 4 // pools, and
+	stuckShare    = 4 // one in so many of those that the server knows of
 )
+
+// isStuck tells whether VMs of so many pools are passed over that it is rather the scheduler than their pods. A new server cannot tell.
+func (f fleet) isStuck() bool {
+	return f.isNew || f.passedOver >= stuckFrom && f.passedOver*stuckShare > f.pools
+}
 
 // isHeld tells whether no VM is bought for the replica now.
 func (w want) isHeld(now time.Time) bool { return now.Before(w.heldUntil) }
@@ -69,7 +77,7 @@ func servesNobody(o observed, m machine) bool {
 	if !isReady(m) || m.node == nil || m.pods > 0 {
 		return false
 	}
-	return m.isCordoned() || m.isPassedOver(o.now) && (m.node.tainted != "" || m.node.gpus < m.mustShow)
+	return m.isCordoned() || !o.isStuck && m.isPassedOver(o.now) && (m.node.tainted != "" || m.node.gpus < m.mustShow)
 }
 
 // refusing are the VMs that the scheduler has passed over for passedOverFor, for reasons that their Nodes do not show.
@@ -94,6 +102,9 @@ func holdBack(o observed, machines []machine) []want {
 
 // isTriedOut tells whether another VM would be no more use to a replica than those that are there.
 func isTriedOut(o observed, machines []machine, w want) bool {
+	if o.isStuck {
+		return false
+	}
 	passed, isNew, isLate := 0, false, false
 	for _, m := range machines {
 		if !m.isPassedOver(o.now) {
@@ -109,7 +120,7 @@ func isTriedOut(o observed, machines []machine, w want) bool {
 // trial is 1 while one VM more than there are replicas is tried, for those that no VM suits so far; else 0. It stands until its VM is
 // passed over as well, or is taken.
 func trial(o observed, machines []machine) int {
-	if len(refusing(o, machines)) == 0 || !waiting(o) || o.settings.fixed != nil || wanted(o) >= o.settings.maximum {
+	if o.isStuck || len(refusing(o, machines)) == 0 || !waiting(o) || o.settings.fixed != nil || wanted(o) >= o.settings.maximum {
 		return 0
 	}
 	areOthersComing := slices.ContainsFunc(machines, func(m machine) bool {

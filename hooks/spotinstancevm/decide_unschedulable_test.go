@@ -1,6 +1,7 @@
 package spotinstancevm
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -85,6 +86,9 @@ func TestUnschedulable(t *testing.T) {
 		"both of two lost theirs":             {machines: []machine{ready(0, withoutItsGPU, long), ready(1, withoutItsGPU, long)}, wants: []want{waits("j", 3*time.Minute), waits("k", 3*time.Minute)}, desired: 2, passed: []int{0, 1}, plans: []string{a, b}, spare: []int{0, 1}},
 		"every new VM is tainted":             {machines: []machine{ready(0, tainted, long), ready(1, tainted, long)}, wants: []want{waits("j", time.Hour)}, desired: 0, passed: []int{0, 1}, spare: []int{0, 1}, held: []string{"j"}},
 		"a useless VM does not stop a trial":  {machines: []machine{ready(0, tainted, passedOver(trialTime)), vm(1, v1alpha1.InstanceJoining, booted(time.Minute))}, wants: []want{waits("j", 3*time.Minute)}, desired: 1, passed: []int{0}, spare: []int{0}},
+		"the scheduler is away: no trial":     {machines: []machine{ready(0, long)}, wants: []want{waits("j", time.Hour)}, world: func(o *observed) { o.isStuck = true }, desired: 1, passed: []int{0}},
+		"the scheduler is away: nobody held":  {machines: []machine{ready(0, long), ready(1, long)}, wants: []want{waits("j", time.Hour), waits("k", time.Hour)}, world: func(o *observed) { o.isStuck = true }, desired: 2, passed: []int{0, 1}},
+		"the scheduler is away: VMs count":    {machines: []machine{ready(0, tainted, passedOver(trialTime))}, wants: []want{waits("j", time.Hour)}, world: func(o *observed) { o.isStuck = true }, desired: 1, passed: []int{0}},
 		"a Node that is not Ready is no news": {machines: []machine{vm(0, v1alpha1.InstanceNotReady, healthy, silentFor(5*time.Second))}, wants: []want{waits("j", time.Hour)}, desired: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,6 +121,40 @@ func TestUnschedulable(t *testing.T) {
 			require.Equal(t, c.plans, plans, "plans")
 			require.Equal(t, c.spare, spare, "spare")
 			require.Equal(t, c.held, held, "held")
+		})
+	}
+}
+
+// VMs of many pools that are passed over at the same time say something of the scheduler, not of their pods.
+func TestSchedulerThatIsAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		pools, passed int
+		age           time.Duration // of the server
+		stuck         bool
+	}{
+		"the only pool":      {1, 1, time.Hour, false},
+		"a new server":       {1, 1, meetAll - time.Second, true},
+		"three of three":     {3, 3, time.Hour, false},
+		"four of four":       {4, 4, time.Hour, true},
+		"four of fifteen":    {15, 4, time.Hour, true},
+		"four of sixteen":    {16, 4, time.Hour, false},
+		"a quarter and more": {100, 26, time.Hour, true},
+		"none":               {100, 0, time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := ago(c.age)
+			f := newFleetMemory(func() time.Time { return now })
+			now = noon
+			var last observed
+			for i := range c.pools {
+				last = facts(vm(0, v1alpha1.InstanceReady, healthy))
+				last.id.uid = fmt.Sprint(i)
+				if i < c.passed {
+					last.machines[0].passedOver = ago(passedOverFor)
+				}
+				f.abandon(&last)
+			}
+			require.Equal(t, c.stuck, last.isStuck)
 		})
 	}
 }

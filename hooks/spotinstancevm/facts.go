@@ -40,6 +40,7 @@ type observed struct {
 	everywhere bool          // one list over all zones of the project was read, and machines hold what it showed
 	silent     bool          // GCE refused the preemption notice lately: VMs are bought without
 	isMass     bool          // many VMs are silent, over all pools of this server: see decide_silence.go
+	isStuck    bool          // the scheduler passes over VMs of many pools of this server: see decide_unschedulable.go
 	grace      time.Duration // how long a silent VM is waited for
 	hopeless   bool          // the cloud cannot be asked with any credentials at hand, and will not be
 	counted    int32         // preemptions so far, as status has it

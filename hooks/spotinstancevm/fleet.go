@@ -2,6 +2,7 @@ package spotinstancevm
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ type fleetMemory struct {
 type poolCount struct {
 	at                       time.Time
 	known, silent, abandoned int
+	isPassedOver             bool // a VM of it is
 }
 
 type claimedVM struct {
@@ -65,7 +67,7 @@ func (f *fleetMemory) abandon(o *observed) {
 	now, uid := f.now(), types.UID(o.id.uid)
 	f.forget(now)
 	known, silent, abandoned := silenceOf(*o)
-	f.pools[uid] = poolCount{now, known, silent, abandoned}
+	f.pools[uid] = poolCount{now, known, silent, abandoned, slices.ContainsFunc(o.machines, func(m machine) bool { return m.isPassedOver(o.now) })}
 	for _, m := range o.machines {
 		if given, found := f.abandons[claimedVM{uid, m.name}]; found && m.nodeReady() {
 			given.isOver = true
@@ -76,7 +78,7 @@ func (f *fleetMemory) abandon(o *observed) {
 		}
 	}
 	seen := f.seen(now, uid)
-	o.isMass, o.grace = seen.isMass(), seen.grace()
+	o.isMass, o.grace, o.isStuck = seen.isMass(), seen.grace(), seen.isStuck()
 	chosen := toAbandon(*o, seen)
 	for i := range o.machines {
 		m := &o.machines[i]
@@ -96,6 +98,10 @@ func (f *fleetMemory) seen(now time.Time, uid types.UID) fleet {
 		sum.known += count.known
 		sum.silent += count.silent
 		sum.abandoned += count.abandoned
+		sum.pools++
+		if count.isPassedOver {
+			sum.passedOver++
+		}
 	}
 	for vm, given := range f.abandons {
 		if vm.pool == uid && !given.isOver {
