@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
@@ -64,8 +65,13 @@ func TestCheckpointOfAPodThatIsGoneIsNotInFlight(t *testing.T) {
 	assert.False(t, w.inFlight())
 	w.checkpoints["new"] = &checkpoint{name: "new", pod: "resnet-r1-a1"}
 	assert.False(t, w.inFlight())
-	w.pods = map[string]*corev1.Pod{"resnet-r1-a1": {}}
+	pod := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{
+		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+	}}}}
+	w.pods = map[string]*corev1.Pod{"resnet-r1-a1": pod}
 	assert.True(t, w.inFlight())
+	pod.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+	assert.False(t, w.inFlight(), "Kubernetes keeps it for a minute after its Node is gone")
 }
 
 func TestCheckFailsUnlessEveryPartHappened(t *testing.T) {

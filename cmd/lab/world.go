@@ -145,10 +145,10 @@ func (w *world) bestImage() time.Duration {
 	return best
 }
 
-// inFlight is true while a checkpoint is being made. One of a pod that is gone comes to nothing.
+// inFlight is true while a checkpoint is being made. One of a pod whose VM is gone comes to nothing, and the pod is there for a minute more.
 func (w *world) inFlight() bool {
 	for _, c := range w.checkpoints {
-		if c.completed.IsZero() && w.pods[c.pod] != nil {
+		if pod := w.pods[c.pod]; c.completed.IsZero() && pod != nil && trains(pod) {
 			return true
 		}
 	}
