@@ -83,8 +83,9 @@ func (c *Client) TaintNode(ctx context.Context, node *corev1.Node, taint corev1.
 		found = nil
 		return err
 	})
-	if err == nil {
-		err = ctx.Err() // which RetryOnConflict takes for having tried long enough, and says nothing
+	// RetryOnConflict takes the end of ctx for having tried long enough, and returns the last conflict, or nothing.
+	if ended := ctx.Err(); ended != nil && (err == nil || apierrors.IsConflict(err)) {
+		return ended
 	}
 	return err
 }
