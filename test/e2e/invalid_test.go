@@ -26,7 +26,7 @@ func TestJobThatCannotBeRunSaysWhichFieldAndWhatToDo(t *testing.T) {
 	}{
 		"a typo":            {`{"backofLimit": 3}`, []string{"spec.jobTemplate", `unknown field "spec.backofLimit"`, "apply it again"}},
 		"parallelism":       {`{"parallelism": 3}`, []string{"spec.jobTemplate.spec.parallelism", "must be 1", "spec.replicas"}},
-		"indexed":           {`{"completionMode": "Indexed"}`, []string{"spec.jobTemplate.spec.completionMode", "must be NonIndexed"}},
+		"indexed":           {`{"completionMode": "Indexed", "completions": 4}`, []string{"spec.jobTemplate.spec.completions", "must be 1", "spec.replicas"}},
 		"a wrong type":      {`{"backoffLimit": "three"}`, []string{"spec.jobTemplate", "backoffLimit", "apply it again"}},
 		"a selector of its": {`{"manualSelector": true}`, []string{"spec.jobTemplate.spec.selector", "remove it"}},
 	}
