@@ -43,7 +43,7 @@ func (p poolOf) wants(vms int) func() error {
 // condition as soon as a VM is there.
 func TestPodThatNoVMSuits(t *testing.T) {
 	s := begin(t)
-	s.takes(8 * time.Minute)
+	s.takes(12 * time.Minute)
 	pool := s.newPool(inZones(s.zones["a"], s.zones["b"]))
 	job := s.newJob(withReplicas(1), func(j *v1alpha1.SpotInstanceJob) {
 		j.Spec.JobTemplate.Raw = []byte(`{"spec":{"template":{"spec":{"nodeSelector":{"cloud.google.com/gke-accelerator":"nvidia-l4"},
