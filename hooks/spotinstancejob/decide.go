@@ -185,9 +185,7 @@ func (s *survey) train() decision {
 func (s *survey) conclude(phase v1alpha1.JobPhase) decision {
 	d := decision{phase: phase, backups: s.planned, ledger: s.ledger, best: s.best, rhythm: s.rhythm, spent: s.spent()}
 	for _, of := range s.slots {
-		if !s.isInTheWay(of) {
-			d.keepJobs = append(d.keepJobs, of.newest.name)
-		}
+		d.keepJobs = append(d.keepJobs, of.newest.name)
 		for _, a := range of.older {
 			d.keepJobs = append(d.keepJobs, a.name)
 		}

@@ -67,26 +67,11 @@ func (s *survey) isRequested(replica int32) bool {
 	return slices.ContainsFunc(s.created, func(a newAttempt) bool { return a.replica == replica })
 }
 
-// giveUpAfter is how long a replica's next Job is refused before the Job of its last attempt is dropped, which may be what fills a quota.
-// Status remembers its number and what it counted; its share of the ledger goes with it.
-const giveUpAfter = 2 * time.Minute
-
-// isInTheWay is true of a replica whose last attempt is over and whose next Job has been refused for giveUpAfter.
-func (s *survey) isInTheWay(of slot) bool {
-	if of.verdict != lost && of.verdict != failed && of.verdict != restoreFailed || !s.isRequested(of.replica) {
-		return false
-	}
-	return s.isRequestedFor(of.replica, giveUpAfter)
-}
-
 // isRefused is true of a replica whose next Job was asked for so long ago that the API server must refuse it.
-func (s *survey) isRefused(replica int32) bool { return s.isRequestedFor(replica, v1alpha1.PodGrace) }
-
-// isRequestedFor is true of a replica whose next Job was asked for so long ago, as far as status remembers.
-func (s *survey) isRequestedFor(replica int32, long time.Duration) bool {
+func (s *survey) isRefused(replica int32) bool {
 	for _, status := range s.job.Status.JobStatuses {
 		if status.Replica == replica && status.Reason == v1alpha1.WaitForJob && status.WaitingSince != nil {
-			late := status.WaitingSince.Add(long)
+			late := status.WaitingSince.Add(v1alpha1.PodGrace)
 			s.wakeAt(late)
 			return !late.After(s.now)
 		}

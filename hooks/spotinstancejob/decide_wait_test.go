@@ -126,29 +126,3 @@ func TestNoFightOverASuspendedJob(t *testing.T) {
 		})
 	}
 }
-
-// The Job of a replica's last attempt may be what fills the quota that refuses the next one: it goes after two minutes, and what status
-// remembers of it stays.
-func TestOldJobThatFillsAQuotaGoes(t *testing.T) {
-	for name, c := range map[string]struct {
-		asked time.Duration
-		want  string
-	}{
-		"asked for a moment ago": {119 * time.Second, "Recovering; keep r0-a1; start r0-a2; resync 1s"},
-		"refused for long":       {2 * time.Minute, "Recovering; start r0-a2"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := given(replicas(1), aVM("vm-0", v1alpha1.InstanceGone, 3*time.Minute), anAttempt(0, 1, trains("vm-0", time.Hour)))
-			w.job.Status.Preemptions = 1
-			w.job.Status.JobStatuses = []v1alpha1.JobReplicaStatus{{
-				Name: "train-392faf-r0-a1", Attempt: 1, Phase: v1alpha1.ReplicaLost, Reason: v1alpha1.WaitForJob, WaitingSince: new(stamp(ago(c.asked))),
-			}}
-			o, d := w.decide(t)
-			require.Equal(t, c.want, told(o, d))
-			w.job.Status, w.jobs, w.pods = renderStatus(o, d), nil, nil // the old one is gone, and the new one is refused still
-			o, d = w.decide(t)
-			assert.Contains(t, told(o, d), "start r0-a2")
-			assert.EqualValues(t, 1, renderStatus(o, d).Preemptions)
-		})
-	}
-}
