@@ -58,7 +58,7 @@ test: ## Run all tests: unit, golden, conformance and lab. Ends with how many ra
 
 # Stories that make test-real tells, as go test's -run reads it: as many as fit into ten minutes. REAL_STORIES=. tells all that can be
 # told on real nodes, in about an hour. REAL_TESTS=TestWhatACheckpointTakesAlong asks instead which programs survive a checkpoint.
-REAL_STORIES ?= ^(a-training-|both-replicas|checkpoints-that-|crashed-vm|deletion-leaves|evicted-pod|fixed-pool|first-replica|job-without|notice-is|preempted-replica|survivor-|training-that|vm-(deleted|stopped))
+REAL_STORIES ?= ^(a-training-|both-replicas|checkpoints-that-fail|child-job|crashed-vm|deletion-leaves|evicted-pod|fixed-pool|first-replica|job-without|notice-is|preempted-replica|survivor-|training-that|vm-(deleted|stopped))
 REAL_TESTS ?= ^TestStories$$/$(REAL_STORIES)
 
 .PHONY: test-real

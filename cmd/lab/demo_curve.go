@@ -32,7 +32,8 @@ const curvePicture = "demo-real.svg"
 
 // compareCurves proves that the training came out as if nobody had disturbed it: the same loss at every step.
 func (r *running) compareCurves(ctx context.Context, s *screen, w *world) error {
-	out, err := r.lab.TrainUndisturbed(ctx, demoTraining)
+	training, _ := r.work()
+	out, err := r.lab.TrainUndisturbed(ctx, training)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func TestRestoredAttemptsBeginWhereTheirCheckpointWasMade(t *testing.T) {
 func TestTheProgramOfRealNodesIsToldHowLongToTrain(t *testing.T) {
 	root, err := checkout(t.Context())
 	require.NoError(t, err)
-	document, changes, err := sample(root, "job.yaml", compressed(time.Minute, true)["job.yaml"])
+	document, changes, err := sample(root, "job.yaml", compressed(time.Minute, sampleInterval, true)["job.yaml"])
 	require.NoError(t, err)
 	assert.Len(t, changes, 3)
 	assert.Contains(t, document, "            env:\n            - name: TRAIN_SECONDS\n              value: \"60\"\n            image: docker.io/acme/resnet:v1\n",

@@ -30,7 +30,7 @@ func TestDemo(t *testing.T) {
 func TestSampleIsTheManifestButForTime(t *testing.T) {
 	root, err := checkout(t.Context())
 	require.NoError(t, err)
-	for name, replaced := range compressed(time.Minute, false) {
+	for name, replaced := range compressed(time.Minute, sampleInterval, false) {
 		document, changes, err := sample(root, name, replaced)
 		require.NoError(t, err)
 		assert.Len(t, changes, len(replaced))
@@ -38,7 +38,7 @@ func TestSampleIsTheManifestButForTime(t *testing.T) {
 			assert.Contains(t, document, value, field)
 		}
 	}
-	document, _, err := sample(root, "job.yaml", compressed(time.Minute, false)["job.yaml"])
+	document, _, err := sample(root, "job.yaml", compressed(time.Minute, sampleInterval, false)["job.yaml"])
 	require.NoError(t, err)
 	assert.Contains(t, document, cluster.AnnotationTrainSeconds+`: "60"`)
 	assert.Contains(t, document, "checkpointImageRepo: docker.io/acme/checkpoints")

@@ -58,7 +58,7 @@ func (w *world) table() string {
 	for _, l := range w.losses {
 		notice, checkpointed := "none", "replica "+l.saviour+", "+since(l.at, l.checkpointed)
 		if l.noticed {
-			notice = seconds(noticeTime)
+			notice = seconds(w.notice)
 		}
 		if l.alone {
 			checkpointed = "nobody left"

@@ -16,13 +16,16 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/cluster"
 )
 
+// sampleInterval is the checkpoint interval that the lab gives the samples' job.
+const sampleInterval = 20 * time.Second
+
 // compressed says which fields of the samples the lab replaces, so that days fit into two minutes. Everything else is
 // applied as it stands in manifests/samples.
-func compressed(training time.Duration, realNodes bool) map[string]map[string]any {
+func compressed(training, interval time.Duration, realNodes bool) map[string]map[string]any {
 	replaced := map[string]map[string]any{
 		"pool.yaml": {"spec.idleTimeout": "3s"},
 		"job.yaml": {
-			"spec.checkpointConfig.checkpointInterval":                                              "20s",
+			"spec.checkpointConfig.checkpointInterval":                                              interval.String(),
 			"spec.jobTemplate.spec.template.metadata.annotations|" + cluster.AnnotationTrainSeconds: strconv.Itoa(int(training.Seconds())),
 		},
 	}

@@ -17,8 +17,14 @@ import (
 // checkpointTime is how long the lab's agent takes for a checkpoint; minutes in real life.
 const checkpointTime = 6 * time.Second
 
-// noticeTime is how long the lab's VMs run on after their notice; two minutes in real life.
-const noticeTime = 12 * time.Second
+// noticeTime is how long the lab's VMs run on after their notice; two minutes in real life. A real checkpoint of PyTorch takes longer than
+// the agent that only says so.
+func noticeTime(realNodes bool) time.Duration {
+	if realNodes {
+		return 30 * time.Second
+	}
+	return 12 * time.Second
+}
 
 // running is a lab with the operator installed and the samples' Secrets applied.
 type running struct {
@@ -59,7 +65,7 @@ func start(ctx context.Context, s *screen, realNodes bool) (running, error) {
 			Zones: []string{"us-central1-a", "us-central1-b", "us-east1-c"},
 			Timings: gcefake.Timings{
 				Provision: 2 * time.Second, Stage: 3 * time.Second, Stockout: 3 * time.Second,
-				Delete: 2 * time.Second, Stop: 5 * time.Second, Notice: noticeTime,
+				Delete: 2 * time.Second, Stop: 5 * time.Second, Notice: noticeTime(realNodes),
 			},
 		},
 	})
@@ -90,10 +96,10 @@ func (r *running) install(ctx context.Context, s *screen) error {
 	return nil
 }
 
-// applySamples applies the samples with kubectl, for a job that needs so much training, and tells what it compressed.
-func (r *running) applySamples(ctx context.Context, s *screen, training time.Duration) error {
+// applySamples applies the samples with kubectl, for a job that needs so much training and is checkpointed so often, and tells what it compressed.
+func (r *running) applySamples(ctx context.Context, s *screen, training, interval time.Duration) error {
 	for _, name := range []string{"pool.yaml", "job.yaml"} {
-		document, changes, err := sample(r.root, name, compressed(training, r.real)[name])
+		document, changes, err := sample(r.root, name, compressed(training, interval, r.real)[name])
 		if err != nil {
 			return err
 		}

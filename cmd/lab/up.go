@@ -12,7 +12,7 @@ func up(ctx context.Context, s *screen, realNodes bool) error {
 		return err
 	}
 	defer r.lab.Stop()
-	if err := r.applySamples(ctx, s, time.Hour); err != nil {
+	if err := r.applySamples(ctx, s, time.Hour, sampleInterval); err != nil {
 		return err
 	}
 	s.say(time.Now(), "the lab is up; ctrl-C ends it and leaves nothing behind")

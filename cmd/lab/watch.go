@@ -159,7 +159,7 @@ func (w *world) sawVM(e gcefake.Event) {
 		case gcefake.Running:
 			w.screen.say(e.Time, "VM %s boots", name)
 		case gcefake.Notice:
-			w.screen.say(e.Time, "VM %s is told that it will be preempted in %s", name, seconds(noticeTime))
+			w.screen.say(e.Time, "VM %s is told that it will be preempted in %s", name, seconds(w.notice))
 			for _, l := range w.losses {
 				l.noticed = l.noticed || l.vm == name
 			}

@@ -16,6 +16,7 @@ import (
 // world is what the demo has seen so far. Watches write to it, the script waits on it.
 type world struct {
 	lab    *cluster.Cluster
+	notice time.Duration // how long a VM runs on after its notice
 	screen *screen
 
 	mu      sync.Mutex
@@ -62,9 +63,9 @@ type loss struct {
 	restored     time.Duration // training in that image
 }
 
-func newWorld(lab *cluster.Cluster, s *screen) *world {
+func newWorld(lab *cluster.Cluster, s *screen, notice time.Duration) *world {
 	return &world{
-		lab: lab, screen: s, changed: make(chan struct{}),
+		lab: lab, notice: notice, screen: s, changed: make(chan struct{}),
 		pods: map[string]*corev1.Pod{}, made: map[string]time.Time{}, checkpoints: map[string]*checkpoint{}, vms: map[string]gcefake.VM{},
 	}
 }

@@ -120,6 +120,11 @@ func (c *Cluster) Progress(pod *corev1.Pod) time.Duration {
 	return time.Duration(steps[len(steps)-1].Number) * realnode.StepTime
 }
 
+// TrainsWithTorch is true of real nodes whose training program is written with PyTorch.
+func (c *Cluster) TrainsWithTorch() bool {
+	return c.real != nil && c.binaries.RealNodes.TrainsWith == "torch"
+}
+
 // TrainUndisturbed is what the training program of real nodes prints if it trains for so long and nobody disturbs it.
 func (c *Cluster) TrainUndisturbed(ctx context.Context, seconds time.Duration) (string, error) {
 	return c.binaries.RealNodes.TrainUndisturbed(ctx, fmt.Sprintf("TRAIN_SECONDS=%g", seconds.Seconds()))

@@ -7,6 +7,9 @@ undisturbed after a preemption only if the process itself goes on. Every step is
 
 boot is drawn once, when the process starts: it tells whose memory a restored process has.
 
+It keeps pace with the clock: a step every STEP_SECONDS from the start of the process on, and where a busy machine made it late, it catches
+up. So what it has trained is what the operator reckons, which knows nothing but how long a container has run.
+
 In the environment: TRAINS_WITH, what it is written with: numpy (the default), or torch; STEP_SECONDS, how long a step takes (FAST=1: as
 long as it must); TRAIN_SECONDS, after how many seconds' worth of steps the training is done (none: never); FAIL_AFTER, after how many it
 crashes; SIGTERM=exit0 for a program that exits 0 when it is told to end; MEGABYTES of memory that it holds besides; HOLDS, a function of
@@ -86,6 +89,12 @@ class TorchNetwork:
         self.optimizer.step()
 
 
+def process_start():
+    """When this process started, in seconds since the machine did. A process that was restored from a checkpoint started when it was restored."""
+    with open("/proc/self/stat") as file:
+        return int(file.read().rsplit(")")[-1].split()[19]) / os.sysconf("SC_CLK_TCK")
+
+
 NETWORKS = {"numpy": Network, "torch": TorchNetwork}
 
 
@@ -96,6 +105,7 @@ def main():
     ballast = bytearray(os.urandom(1 << 20) * int(number("MEGABYTES", 0)))
     boot, network, step = os.urandom(4).hex(), NETWORKS[os.environ.get("TRAINS_WITH") or "numpy"](), 0
     use = __import__("holds").__dict__[os.environ["HOLDS"]]() if os.environ.get("HOLDS") else lambda: None
+    started, before = 0.0, 0  # when this process started, and how many steps it had behind it then
     progress = open("/tmp/progress", "w")  # in the container's own layer, which is part of a checkpoint
     while True:
         network.step()
@@ -112,7 +122,9 @@ def main():
         if 0 < number("FAIL_AFTER", 0) <= step * step_seconds + 1e-9:
             return 1
         if not os.environ.get("FAST"):
-            time.sleep(step_seconds)
+            if started != process_start():
+                started, before = process_start(), step - 1
+            time.sleep(max(0, started + (step - before) * step_seconds - time.clock_gettime(time.CLOCK_BOOTTIME)))
 
 
 sys.exit(main())
