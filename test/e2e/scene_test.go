@@ -129,12 +129,24 @@ func (s *scene) doEnd() error {
 		if err != nil {
 			return err
 		}
+		if err := s.Await(s.agentsAreDone); err != nil {
+			return err
+		}
 	}
 	if err := s.Await(s.isClean); err != nil {
 		return err
 	}
 	if offences := judge.offencesIn(s.namespace); len(offences) > 0 {
 		return fmt.Errorf("what the hooks must never answer: %s", strings.Join(offences, "; "))
+	}
+	return nil
+}
+
+// agentsAreDone checks on real nodes that no CheckpointBackup is left. Agents take their finalizers off, and here they run on the VMs of
+// the story's pools alone: without VMs nobody would.
+func (s *scene) agentsAreDone() error {
+	if left := recorded.present(backups, s.namespace); *realNodes && len(left) > 0 {
+		return fmt.Errorf("%s %s is left", backups.name, left[0].GetName())
 	}
 	return nil
 }
