@@ -44,11 +44,18 @@ func TestServer(t *testing.T) {
 	if *project == "" {
 		t.Skip("name a project: go test ./internal/gce/gcetest -run TestServer -project=P [-endpoint=URL] [-zones=A,B,C]")
 	}
-	cloud, err := gce.Dial(*project, gce.Credentials{}, gce.Options{Endpoint: *endpoint})
+	plainAt(t, *project, *endpoint, *speed)
+}
+
+// plainAt runs the plain tests against a server whose clock runs speed times as fast as ours.
+func plainAt(t *testing.T, project, endpoint string, speed int) {
+	t.Helper()
+	cloud, err := gce.Dial(project, gce.Credentials{}, gce.Options{Endpoint: endpoint})
 	require.NoError(t, err)
 	named := strings.Split(*zones, ",")
 	require.Len(t, named, 3, "-zones")
-	Plain(t, Server{Cloud: cloud, Zones: [3]string(named), Pass: time.Sleep, Spec: gce.InstanceSpec{
+	pass := func(d time.Duration) { time.Sleep(d / time.Duration(speed)) }
+	Plain(t, Server{Cloud: cloud, Zones: [3]string(named), Pass: pass, Spec: gce.InstanceSpec{
 		MachineType: *machine, Image: "projects/debian-cloud/global/images/family/debian-12", DiskSizeGB: 10, DiskType: "pd-standard",
 		ProvisioningModel: gce.ModelSpot, MaxRunDuration: time.Hour,
 	}})
