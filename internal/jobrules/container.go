@@ -21,14 +21,14 @@ func containers(pod corev1.PodSpec, path *field.Path) field.ErrorList {
 		at := path.Child("containers").Index(i)
 		refused = append(refused, names.add(c.Name, at.Child("name"))...)
 		refused = append(refused, container(c, pod, at)...)
-		refused = append(refused, probes(c, at)...)
+		refused = append(refused, probes(c, pod, at)...)
 		refused = append(refused, hostPorts(c, pod.HostNetwork, ports, at.Child("ports"))...)
 	}
 	for i, c := range pod.InitContainers {
 		at := path.Child("initContainers").Index(i)
 		refused = append(refused, names.add(c.Name, at.Child("name"))...)
 		refused = append(refused, container(c, pod, at)...)
-		refused = append(refused, initContainer(c, at)...)
+		refused = append(refused, initContainer(c, pod, at)...)
 	}
 	return refused
 }
@@ -41,11 +41,13 @@ func container(c corev1.Container, pod corev1.PodSpec, path *field.Path) field.E
 		oneOfOrDefault(c.TerminationMessagePolicy, path.Child("terminationMessagePolicy"), corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError),
 		ports(c.Ports, path.Child("ports")),
 		env(c.Env, path.Child("env")),
+		filesOfEnv(c, pod.Volumes, path.Child("env")),
 		envFrom(c.EnvFrom, path.Child("envFrom")),
 		mounts(c, pod.Volumes, path),
 		resources(c.Resources, path.Child("resources")),
 		claimsOf(c.Resources.Claims, pod.ResourceClaims, path.Child("resources", "claims")),
-		security(c.SecurityContext, path.Child("securityContext")),
+		security(c, pod, path.Child("securityContext")),
+		resizePolicy(c.ResizePolicy, pod.RestartPolicy, path.Child("resizePolicy")),
 	)
 }
 
@@ -57,17 +59,17 @@ func isTrimmed(image string) []string {
 	return nil
 }
 
-// initContainer checks what only those that run on beside the others may have.
-func initContainer(c corev1.Container, path *field.Path) field.ErrorList {
-	if c.RestartPolicy != nil {
-		if refused := oneOf(*c.RestartPolicy, path.Child("restartPolicy"), corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure); refused != nil {
-			return refused
-		}
-		if *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			return probes(c, path)
+// initContainer checks what only those that run on beside the others may have. Its ports are its own, since the others do not run.
+func initContainer(c corev1.Container, pod corev1.PodSpec, path *field.Path) field.ErrorList {
+	refused := append(restartPolicy(c, path), hostPorts(c, false, unique[string]{}, path.Child("ports"))...)
+	if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+		return append(refused, probes(c, pod, path)...)
+	}
+	for i, policy := range c.ResizePolicy {
+		if policy.RestartPolicy == corev1.RestartContainer {
+			refused = append(refused, field.Invalid(path.Child("resizePolicy").Index(i).Child("restartPolicy"), policy.RestartPolicy, "must not be set to 'RestartContainer' for non-sidecar initContainers"))
 		}
 	}
-	var refused field.ErrorList
 	for name, isSet := range map[string]bool{
 		"lifecycle": c.Lifecycle != nil, "livenessProbe": c.LivenessProbe != nil,
 		"readinessProbe": c.ReadinessProbe != nil, "startupProbe": c.StartupProbe != nil,
@@ -120,43 +122,6 @@ func hostPorts(c corev1.Container, hostNetwork bool, taken unique[string], path 
 			protocol = corev1.ProtocolTCP
 		}
 		refused = append(refused, taken.add(fmt.Sprintf("%s/%s/%d", protocol, port.HostIP, port.HostPort), at)...)
-	}
-	return refused
-}
-
-func security(context *corev1.SecurityContext, path *field.Path) field.ErrorList {
-	if context == nil {
-		return nil
-	}
-	refused := slices.Concat(
-		invalidPointer(context.RunAsUser, path.Child("runAsUser"), validation.IsValidUserID),
-		invalidPointer(context.RunAsGroup, path.Child("runAsGroup"), validation.IsValidGroupID),
-		seccomp(context.SeccompProfile, path.Child("seccompProfile")),
-	)
-	if context.AllowPrivilegeEscalation == nil || *context.AllowPrivilegeEscalation {
-		return refused
-	}
-	if context.Privileged != nil && *context.Privileged {
-		refused = append(refused, field.Invalid(path, field.OmitValueType{}, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
-	}
-	if context.Capabilities != nil && slices.Contains(context.Capabilities.Add, "CAP_SYS_ADMIN") {
-		refused = append(refused, field.Invalid(path, field.OmitValueType{}, "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"))
-	}
-	return refused
-}
-
-func seccomp(profile *corev1.SeccompProfile, path *field.Path) field.ErrorList {
-	if profile == nil {
-		return nil
-	}
-	refused := oneOf(profile.Type, path.Child("type"), corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeUnconfined)
-	switch isLocal, at := profile.Type == corev1.SeccompProfileTypeLocalhost, path.Child("localhostProfile"); {
-	case isLocal && profile.LocalhostProfile == nil:
-		refused = append(refused, field.Required(at, "must be set when seccomp type is Localhost"))
-	case isLocal:
-		refused = append(refused, invalid(*profile.LocalhostProfile, at, isDescending)...)
-	case profile.LocalhostProfile != nil:
-		refused = append(refused, field.Invalid(at, *profile.LocalhostProfile, "can only be set when seccomp type is Localhost"))
 	}
 	return refused
 }

@@ -2,8 +2,9 @@
 // its Job as a template: the API server that stores it sees an opaque object, and would refuse the child much later.
 //
 // The rules are those of Kubernetes 1.36, with its field paths and its words. Most of them are not importable: they live in
-// k8s.io/kubernetes. What apimachinery exports is called, and the rest is written here. Rules that depend on the cluster, and those
-// of rare fields, are left out: a template that an API server takes must never be refused here. The test of test/controlplane asks
+// k8s.io/kubernetes. What apimachinery exports is called, and the rest is written here. Rules that depend on the cluster are left
+// out, and so are those of volumes that Google Cloud does not have, of certificates in projected volumes, and of annotations that
+// Kubernetes no longer follows: a template that an API server takes must never be refused here. The test of test/controlplane asks
 // Kubernetes' own rules about every template of testdata.
 package jobrules
 
@@ -26,6 +27,8 @@ func Check(template batchv1.JobTemplateSpec, path *field.Path) field.ErrorList {
 		job(template.Spec, path.Child("spec")),
 		metadata(pod.Labels, pod.Annotations, at.Child("metadata")),
 		generatedLabels(pod.Labels, at.Child("metadata", "labels")),
+		podAnnotations(pod.Annotations, pod.Spec, at.Child("metadata", "annotations")),
+		sameAppArmor(pod.Annotations, pod.Spec, at.Child("spec")),
 		podSpec(pod.Spec, at.Child("spec")),
 	)
 	slices.SortStableFunc(refused, func(a, b *field.Error) int { // labels and resources are maps

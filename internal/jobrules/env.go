@@ -36,7 +36,7 @@ func valueFrom(from corev1.EnvVarSource, path *field.Path) field.ErrorList {
 	}
 	if ref := from.ResourceFieldRef; ref != nil {
 		sources++
-		refused = append(refused, required(ref.Resource, path.Child("resourceFieldRef", "resource"), isResourceField)...)
+		refused = append(refused, resourceField(*ref, path.Child("resourceFieldRef"))...)
 	}
 	if ref := from.ConfigMapKeyRef; ref != nil {
 		sources++
@@ -46,8 +46,9 @@ func valueFrom(from corev1.EnvVarSource, path *field.Path) field.ErrorList {
 		sources++
 		refused = append(refused, keyRef(ref.Name, ref.Key, path.Child("secretKeyRef"))...)
 	}
-	if from.FileKeyRef != nil {
+	if ref := from.FileKeyRef; ref != nil {
 		sources++
+		refused = append(refused, fileKeyRef(*ref, path.Child("fileKeyRef"))...)
 	}
 	switch {
 	case sources == 0:
@@ -106,6 +107,49 @@ func fieldRef(ref corev1.ObjectFieldSelector, path *field.Path, allowed ...strin
 		return invalid(strings.ToLower(parts[2]), at, validation.IsQualifiedName)
 	}
 	return field.ErrorList{field.Invalid(at, ref.FieldPath, "does not support subscript")}
+}
+
+// fileKeyRef reads a variable from a file that an init container wrote.
+func fileKeyRef(ref corev1.FileKeySelector, path *field.Path) field.ErrorList {
+	return slices.Concat(
+		required(ref.Key, path.Child("key"), validation.IsRelaxedEnvVarName),
+		required(ref.VolumeName, path.Child("volumeName"), validation.IsDNS1123Label),
+		required(ref.Path, path.Child("path"), hasNoBacksteps),
+	)
+}
+
+// filesOfEnv checks that the volumes which variables are read from are emptyDirs of the pod.
+func filesOfEnv(c corev1.Container, volumes []corev1.Volume, path *field.Path) field.ErrorList {
+	var refused field.ErrorList
+	for i, e := range c.Env {
+		if e.ValueFrom == nil || e.ValueFrom.FileKeyRef == nil || e.ValueFrom.FileKeyRef.VolumeName == "" {
+			continue
+		}
+		name, at := e.ValueFrom.FileKeyRef.VolumeName, path.Index(i).Child("valueFrom", "fileKeyRef", "volumeName")
+		switch of := slices.IndexFunc(volumes, func(v corev1.Volume) bool { return v.Name == name }); {
+		case of < 0:
+			refused = append(refused, field.NotFound(at, name))
+		case volumes[of].EmptyDir == nil && kindsOf(volumes[of].VolumeSource) > 0:
+			refused = append(refused, field.Invalid(at, name, "referenced volume must be of type emptyDir"))
+		}
+	}
+	return refused
+}
+
+func resourceField(ref corev1.ResourceFieldSelector, path *field.Path) field.ErrorList {
+	refused := required(ref.Resource, path.Child("resource"), isResourceField)
+	if refused == nil && !ref.Divisor.IsZero() && !isDivisor(ref) {
+		refused = append(refused, field.Invalid(path.Child("divisor"), ref.Divisor.String(), "only 1m and 1 are supported with the cpu resource, and 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei with others"))
+	}
+	return refused
+}
+
+func isDivisor(ref corev1.ResourceFieldSelector) bool {
+	unit, is1 := strings.CutPrefix(ref.Divisor.String(), "1")
+	if strings.HasSuffix(ref.Resource, ".cpu") {
+		return is1 && (unit == "m" || unit == "")
+	}
+	return is1 && slices.Contains([]string{"", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"}, unit)
 }
 
 func isResourceField(name string) []string {

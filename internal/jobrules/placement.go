@@ -1,6 +1,7 @@
 package jobrules
 
 import (
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,10 +79,32 @@ func weight(w int32, path *field.Path) field.ErrorList {
 
 func podTerm(term corev1.PodAffinityTerm, path *field.Path) field.ErrorList {
 	refused := append(selector(term.LabelSelector, path.Child("labelSelector")), selector(term.NamespaceSelector, path.Child("namespaceSelector"))...)
+	for i, name := range term.Namespaces {
+		refused = append(refused, invalid(name, path.Child("namespaces").Index(i), validation.IsDNS1123Label)...)
+	}
+	refused = append(refused, labelKeys(term.MatchLabelKeys, term.LabelSelector, path.Child("matchLabelKeys"))...)
+	refused = append(refused, labelKeys(term.MismatchLabelKeys, term.LabelSelector, path.Child("mismatchLabelKeys"))...)
+	for i, key := range term.MatchLabelKeys {
+		if slices.Contains(term.MismatchLabelKeys, key) {
+			refused = append(refused, field.Invalid(path.Child("matchLabelKeys").Index(i), key, "exists in both matchLabelKeys and mismatchLabelKeys"))
+		}
+	}
 	if term.TopologyKey == "" {
 		return append(refused, field.Required(path.Child("topologyKey"), "can not be empty"))
 	}
 	return append(refused, metavalidation.ValidateLabelName(term.TopologyKey, path.Child("topologyKey"))...)
+}
+
+// labelKeys are labels of the pod itself that narrow a selector.
+func labelKeys(keys []string, of *metav1.LabelSelector, path *field.Path) field.ErrorList {
+	if len(keys) > 0 && of == nil {
+		return field.ErrorList{field.Forbidden(path, "must not be specified when labelSelector is not set")}
+	}
+	var refused field.ErrorList
+	for i, key := range keys {
+		refused = append(refused, metavalidation.ValidateLabelName(key, path.Index(i))...)
+	}
+	return refused
 }
 
 func selector(s *metav1.LabelSelector, path *field.Path) field.ErrorList {
@@ -161,6 +184,15 @@ func spread(all []corev1.TopologySpreadConstraint, path *field.Path) field.Error
 		}
 		refused = append(refused, oneOf(c.WhenUnsatisfiable, at.Child("whenUnsatisfiable"), corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
 		refused = append(refused, selector(c.LabelSelector, at.Child("labelSelector"))...)
+		refused = append(refused, labelKeys(c.MatchLabelKeys, c.LabelSelector, at.Child("matchLabelKeys"))...)
+		refused = append(refused, oneOfPointer(c.NodeAffinityPolicy, at.Child("nodeAffinityPolicy"), corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)...)
+		refused = append(refused, oneOfPointer(c.NodeTaintsPolicy, at.Child("nodeTaintsPolicy"), corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)...)
+		if c.MinDomains != nil && *c.MinDomains <= 0 {
+			refused = append(refused, field.Invalid(at.Child("minDomains"), *c.MinDomains, "must be greater than zero"))
+		}
+		if c.MinDomains != nil && c.WhenUnsatisfiable != corev1.DoNotSchedule {
+			refused = append(refused, field.Invalid(at.Child("minDomains"), *c.MinDomains, fmt.Sprintf("can only use minDomains if whenUnsatisfiable=%s, not %s", corev1.DoNotSchedule, c.WhenUnsatisfiable)))
+		}
 		if slices.ContainsFunc(all[:i], func(other corev1.TopologySpreadConstraint) bool {
 			return other.TopologyKey == c.TopologyKey && other.WhenUnsatisfiable == c.WhenUnsatisfiable
 		}) {

@@ -16,20 +16,22 @@ func podSpec(pod corev1.PodSpec, path *field.Path) field.ErrorList {
 		containers(pod, path),
 		podClaims(pod.ResourceClaims, path.Child("resourceClaims")),
 		oneOfOrDefault(pod.RestartPolicy, path.Child("restartPolicy"), corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever),
-		oneOfOrDefault(pod.DNSPolicy, path.Child("dnsPolicy"), corev1.DNSClusterFirstWithHostNet, corev1.DNSClusterFirst, corev1.DNSDefault, corev1.DNSNone),
 		oneOfPointer(pod.PreemptionPolicy, path.Child("preemptionPolicy"), corev1.PreemptLowerPriority, corev1.PreemptNever),
 		metavalidation.ValidateLabels(pod.NodeSelector, path.Child("nodeSelector")),
 		tolerations(pod.Tolerations, path.Child("tolerations")),
 		affinity(pod.Affinity, path.Child("affinity")),
 		spread(pod.TopologySpreadConstraints, path.Child("topologySpreadConstraints")),
 		podSecurity(pod, path),
-		invalidIfSet(pod.Hostname, path.Child("hostname"), validation.IsDNS1123Label),
-		invalidIfSet(pod.Subdomain, path.Child("subdomain"), validation.IsDNS1123Label),
+		hostProcesses(pod, path),
+		network(pod, path),
+		podResources(pod, path.Child("resources")),
 		invalidIfSet(pod.ServiceAccountName, path.Child("serviceAccountName"), isObjectName),
 		invalidIfSet(pod.PriorityClassName, path.Child("priorityClassName"), isObjectName),
 		invalidPointer(pod.RuntimeClassName, path.Child("runtimeClassName"), isObjectName),
 	)
+	gates := unique[string]{}
 	for i, gate := range pod.SchedulingGates {
+		refused = append(refused, gates.add(gate.Name, path.Child("schedulingGates").Index(i))...)
 		refused = append(refused, invalid(gate.Name, path.Child("schedulingGates").Index(i), validation.IsQualifiedName)...)
 	}
 	for i, gate := range pod.ReadinessGates {
@@ -40,9 +42,6 @@ func podSpec(pod corev1.PodSpec, path *field.Path) field.ErrorList {
 	}
 	if len(pod.EphemeralContainers) > 0 {
 		refused = append(refused, field.Forbidden(path.Child("ephemeralContainers"), "ephemeral containers not allowed in pod template"))
-	}
-	if pod.DNSPolicy == corev1.DNSNone && (pod.DNSConfig == nil || len(pod.DNSConfig.Nameservers) == 0) {
-		refused = append(refused, field.Required(path.Child("dnsConfig", "nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None"))
 	}
 	return refused
 }
@@ -64,24 +63,4 @@ func podClaims(claims []corev1.PodResourceClaim, path *field.Path) field.ErrorLi
 		}
 	}
 	return refused
-}
-
-func podSecurity(pod corev1.PodSpec, path *field.Path) field.ErrorList {
-	var refused field.ErrorList
-	if share := pod.ShareProcessNamespace; share != nil && *share && pod.HostPID {
-		refused = append(refused, field.Invalid(path.Child("shareProcessNamespace"), true, "ShareProcessNamespace and HostPID cannot both be enabled"))
-	}
-	context := pod.SecurityContext
-	if context == nil {
-		return refused
-	}
-	path = path.Child("securityContext")
-	refused = append(refused, invalidPointer(context.FSGroup, path.Child("fsGroup"), validation.IsValidGroupID)...)
-	refused = append(refused, invalidPointer(context.RunAsUser, path.Child("runAsUser"), validation.IsValidUserID)...)
-	refused = append(refused, invalidPointer(context.RunAsGroup, path.Child("runAsGroup"), validation.IsValidGroupID)...)
-	for i, group := range context.SupplementalGroups {
-		refused = append(refused, invalid(group, path.Child("supplementalGroups").Index(i), validation.IsValidGroupID)...)
-	}
-	refused = append(refused, oneOfPointer(context.FSGroupChangePolicy, path.Child("fsGroupChangePolicy"), corev1.FSGroupChangeOnRootMismatch, corev1.FSGroupChangeAlways)...)
-	return append(refused, seccomp(context.SeccompProfile, path.Child("seccompProfile"))...)
 }

@@ -1,6 +1,7 @@
 package jobrules
 
 import (
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,7 +11,7 @@ import (
 )
 
 // probes checks how a container is probed, and what is run when it starts and stops.
-func probes(c corev1.Container, path *field.Path) field.ErrorList {
+func probes(c corev1.Container, pod corev1.PodSpec, path *field.Path) field.ErrorList {
 	refused := slices.Concat(
 		probe(c.LivenessProbe, path.Child("livenessProbe")),
 		probe(c.ReadinessProbe, path.Child("readinessProbe")),
@@ -25,12 +26,28 @@ func probes(c corev1.Container, path *field.Path) field.ErrorList {
 		return refused
 	}
 	if h := c.Lifecycle.PostStart; h != nil {
-		refused = append(refused, handler(action{h.Exec, h.HTTPGet, h.TCPSocket, nil, h.Sleep}, path.Child("lifecycle", "postStart"))...)
+		at := path.Child("lifecycle", "postStart")
+		refused = append(refused, handler(action{h.Exec, h.HTTPGet, h.TCPSocket, nil, h.Sleep}, at)...)
+		refused = append(refused, sleep(h.Sleep, pod.TerminationGracePeriodSeconds, at.Child("sleep"))...)
 	}
 	if h := c.Lifecycle.PreStop; h != nil {
-		refused = append(refused, handler(action{h.Exec, h.HTTPGet, h.TCPSocket, nil, h.Sleep}, path.Child("lifecycle", "preStop"))...)
+		at := path.Child("lifecycle", "preStop")
+		refused = append(refused, handler(action{h.Exec, h.HTTPGet, h.TCPSocket, nil, h.Sleep}, at)...)
+		refused = append(refused, sleep(h.Sleep, pod.TerminationGracePeriodSeconds, at.Child("sleep"))...)
 	}
 	return refused
+}
+
+// sleep is at most as long as a pod may take to end: 30 s unless it says otherwise.
+func sleep(s *corev1.SleepAction, grace *int64, path *field.Path) field.ErrorList {
+	longest := int64(corev1.DefaultTerminationGracePeriodSeconds)
+	if grace != nil {
+		longest = *grace
+	}
+	if s == nil || s.Seconds >= 0 && s.Seconds <= longest {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, s.Seconds, fmt.Sprintf("must be non-negative and less than terminationGracePeriodSeconds (%d)", longest))}
 }
 
 func mustBeOne(p *corev1.Probe, path *field.Path) field.ErrorList {

@@ -2,6 +2,7 @@ package jobrules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,11 +14,16 @@ import (
 
 // resources checks what a container asks for. Extended resources, such as GPUs, are never shared: their limit is their request.
 func resources(asked corev1.ResourceRequirements, path *field.Path) field.ErrorList {
+	return requirements(asked, isContainerResource, path)
+}
+
+// requirements are those of a container or of a pod, whose resources have other names.
+func requirements(asked corev1.ResourceRequirements, isName func(string) []string, path *field.Path) field.ErrorList {
 	var refused field.ErrorList
 	hasCompute, hasHugePages := false, false
 	for kind, list := range map[string]corev1.ResourceList{"limits": asked.Limits, "requests": asked.Requests} {
 		for name, quantity := range list {
-			refused = append(refused, resourceOf(name, quantity, path.Child(kind).Key(string(name)))...)
+			refused = append(refused, resourceOf(name, quantity, isName, path.Child(kind).Key(string(name)))...)
 			hasCompute = hasCompute || name == corev1.ResourceCPU || name == corev1.ResourceMemory
 			hasHugePages = hasHugePages || isHugePages(name)
 		}
@@ -39,15 +45,24 @@ func resources(asked corev1.ResourceRequirements, path *field.Path) field.ErrorL
 	return refused
 }
 
-func resourceOf(name corev1.ResourceName, quantity resource.Quantity, path *field.Path) field.ErrorList {
-	refused := invalid(string(name), path, isContainerResource)
+func resourceOf(name corev1.ResourceName, quantity resource.Quantity, isName func(string) []string, path *field.Path) field.ErrorList {
+	refused := invalid(string(name), path, isName)
 	if quantity.Cmp(resource.Quantity{}) < 0 {
 		refused = append(refused, field.Invalid(path, quantity.String(), apivalidation.IsNegativeErrorMsg))
 	}
 	if !isNative(name) && quantity.MilliValue()%1000 != 0 {
 		refused = append(refused, field.Invalid(path, quantity.String(), "must be an integer"))
 	}
+	if isHugePages(name) && !isWholePages(name, quantity) {
+		refused = append(refused, field.Invalid(path, quantity.String(), fmt.Sprintf("%s is not positive integer multiple of %s", quantity.String(), name)))
+	}
 	return refused
+}
+
+// isWholePages tells whether a quantity of huge pages is a multiple of their size, which is in their name.
+func isWholePages(name corev1.ResourceName, quantity resource.Quantity) bool {
+	size, err := resource.ParseQuantity(strings.TrimPrefix(string(name), corev1.ResourceHugePagesPrefix))
+	return err == nil && size.Sign() > 0 && size.MilliValue()%1000 == 0 && quantity.Value()%size.Value() == 0
 }
 
 func isHugePages(name corev1.ResourceName) bool {
@@ -80,15 +95,23 @@ func isContainerResource(name string) []string {
 func claimsOf(asked []corev1.ResourceClaim, pod []corev1.PodResourceClaim, path *field.Path) field.ErrorList {
 	var refused field.ErrorList
 	for i, claim := range asked {
+		at := path.Index(i)
+		refused = append(refused, invalidIfSet(claim.Request, at.Child("request"), validation.IsDNS1123Label)...)
+		isUsed := slices.ContainsFunc(asked[:i], func(other corev1.ResourceClaim) bool {
+			return other.Name == claim.Name && (other.Request == claim.Request || other.Request == "" || claim.Request == "")
+		})
+		if isUsed {
+			refused = append(refused, field.Duplicate(at, claim.Name))
+		}
 		has := false
 		for _, c := range pod {
 			has = has || c.Name == claim.Name
 		}
 		switch {
 		case claim.Name == "":
-			refused = append(refused, field.Required(path.Index(i), ""))
+			refused = append(refused, field.Required(at, ""))
 		case !has:
-			refused = append(refused, field.NotFound(path.Index(i), claim.Name))
+			refused = append(refused, field.NotFound(at, claim.Name))
 		}
 	}
 	return refused

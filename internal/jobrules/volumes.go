@@ -4,6 +4,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -17,7 +18,7 @@ func volumes(all []corev1.Volume, path *field.Path) field.ErrorList {
 		at := path.Index(i)
 		refused = append(refused, required(v.Name, at.Child("name"), validation.IsDNS1123Label)...)
 		refused = append(refused, names.add(v.Name, at.Child("name"))...)
-		if sourcesOf(v.VolumeSource) > 1 { // none is an emptyDir
+		if kindsOf(v.VolumeSource) > 1 { // none is an emptyDir
 			refused = append(refused, field.Forbidden(at, "may not specify more than 1 volume type"))
 			continue
 		}
@@ -26,7 +27,8 @@ func volumes(all []corev1.Volume, path *field.Path) field.ErrorList {
 	return refused
 }
 
-func sourcesOf(source corev1.VolumeSource) int {
+// kindsOf counts the fields of a source of which only one may be set.
+func kindsOf[T corev1.VolumeSource | corev1.VolumeProjection](source T) int {
 	n := 0
 	for _, kind := range reflect.ValueOf(source).Fields() {
 		if !kind.IsNil() {
@@ -67,11 +69,14 @@ func source(v corev1.VolumeSource, at *field.Path) field.ErrorList {
 		at = at.Child("nfs")
 		return append(required(v.NFS.Server, at.Child("server")), required(v.NFS.Path, at.Child("path"), isAbsolute)...)
 	case v.CSI != nil:
-		return required(v.CSI.Driver, at.Child("csi", "driver"))
+		return csi(*v.CSI, at.Child("csi"))
+	case v.GCEPersistentDisk != nil:
+		return required(v.GCEPersistentDisk.PDName, at.Child("persistentDisk", "pdName"))
 	case v.Ephemeral != nil:
 		return ephemeral(v.Ephemeral.VolumeClaimTemplate, at.Child("ephemeral", "volumeClaimTemplate"))
 	case v.Image != nil:
-		return required(v.Image.Reference, at.Child("image", "reference"))
+		return append(required(v.Image.Reference, at.Child("image", "reference")),
+			oneOfOrDefault(v.Image.PullPolicy, at.Child("image", "pullPolicy"), corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
 	}
 	return nil
 }
@@ -107,7 +112,7 @@ func podFields(items []corev1.DownwardAPIVolumeFile, path *field.Path) field.Err
 			refused = append(refused, fieldRef(*item.FieldRef, at.Child("fieldRef"), "metadata.name", "metadata.namespace", "metadata.labels", "metadata.annotations", "metadata.uid")...)
 		case item.ResourceFieldRef != nil:
 			refused = append(refused, required(item.ResourceFieldRef.ContainerName, at.Child("resourceFieldRef", "containerName"))...)
-			refused = append(refused, required(item.ResourceFieldRef.Resource, at.Child("resourceFieldRef", "resource"), isResourceField)...)
+			refused = append(refused, resourceField(*item.ResourceFieldRef, at.Child("resourceFieldRef"))...)
 		default:
 			refused = append(refused, field.Required(at, "one of fieldRef and resourceFieldRef is required"))
 		}
@@ -117,8 +122,18 @@ func podFields(items []corev1.DownwardAPIVolumeFile, path *field.Path) field.Err
 
 func projected(v corev1.ProjectedVolumeSource, path *field.Path) field.ErrorList {
 	refused := invalidPointer(v.DefaultMode, path.Child("defaultMode"), isFileMode)
+	paths := unique[string]{}
 	for i, s := range v.Sources {
 		at := path.Child("sources").Index(i)
+		if kindsOf(s) > 1 {
+			refused = append(refused, field.Forbidden(at, "may not specify more than 1 volume type per source"))
+			continue
+		}
+		for _, file := range filesOf(s) {
+			if file != "" && paths.add(file, at) != nil {
+				refused = append(refused, field.Invalid(at, file, "conflicting duplicate paths"))
+			}
+		}
 		if s.ConfigMap != nil {
 			refused = append(refused, required(s.ConfigMap.Name, at.Child("configMap", "name"))...)
 			refused = append(refused, files(s.ConfigMap.Items, nil, at.Child("configMap"))...)
@@ -140,6 +155,40 @@ func projected(v corev1.ProjectedVolumeSource, path *field.Path) field.ErrorList
 	return refused
 }
 
+// filesOf are the paths that a source names. Those of tokens are not compared with others.
+func filesOf(s corev1.VolumeProjection) []string {
+	var paths []string
+	if s.Secret != nil {
+		for _, item := range s.Secret.Items {
+			paths = append(paths, item.Path)
+		}
+	}
+	if s.ConfigMap != nil {
+		for _, item := range s.ConfigMap.Items {
+			paths = append(paths, item.Path)
+		}
+	}
+	if s.DownwardAPI != nil {
+		for _, item := range s.DownwardAPI.Items {
+			paths = append(paths, item.Path)
+		}
+	}
+	return paths
+}
+
+// csi checks an ephemeral volume of a driver.
+func csi(v corev1.CSIVolumeSource, path *field.Path) field.ErrorList {
+	const longest = 63
+	refused := required(v.Driver, path.Child("driver"), func(name string) []string { return validation.IsDNS1123Subdomain(strings.ToLower(name)) })
+	if len(v.Driver) > longest {
+		refused = append(refused, field.TooLong(path.Child("driver"), "", longest))
+	}
+	if v.NodePublishSecretRef != nil {
+		refused = append(refused, required(v.NodePublishSecretRef.Name, path.Child("nodePublishSecretRef", "name"), isObjectName)...)
+	}
+	return refused
+}
+
 func ephemeral(claim *corev1.PersistentVolumeClaimTemplate, path *field.Path) field.ErrorList {
 	if claim == nil {
 		return field.ErrorList{field.Required(path, "")}
@@ -148,57 +197,22 @@ func ephemeral(claim *corev1.PersistentVolumeClaimTemplate, path *field.Path) fi
 	if len(claim.Spec.AccessModes) == 0 {
 		refused = append(refused, field.Required(path.Child("spec", "accessModes"), "at least 1 access mode is required"))
 	}
+	for _, mode := range claim.Spec.AccessModes {
+		refused = append(refused, oneOf(mode, path.Child("spec", "accessModes"), corev1.ReadWriteOnce, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOncePod)...)
+	}
+	if len(claim.Spec.AccessModes) > 1 && slices.Contains(claim.Spec.AccessModes, corev1.ReadWriteOncePod) {
+		refused = append(refused, field.Forbidden(path.Child("spec", "accessModes"), "may not use ReadWriteOncePod with other access modes"))
+	}
+	refused = append(refused, oneOfPointer(claim.Spec.VolumeMode, path.Child("spec", "volumeMode"), corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
+	if class := claim.Spec.StorageClassName; class != nil {
+		refused = append(refused, invalidIfSet(*class, path.Child("spec", "storageClassName"), isObjectName)...)
+	}
 	at := path.Child("spec", "resources", "requests").Key(string(corev1.ResourceStorage))
 	switch storage, has := claim.Spec.Resources.Requests[corev1.ResourceStorage]; {
 	case !has:
 		refused = append(refused, field.Required(at, ""))
 	case storage.Sign() <= 0:
 		refused = append(refused, field.Invalid(at, storage.String(), "must be greater than zero"))
-	}
-	return refused
-}
-
-// mounts checks that what a container mounts is there.
-func mounts(c corev1.Container, all []corev1.Volume, path *field.Path) field.ErrorList {
-	var refused field.ErrorList
-	has := func(name string) bool {
-		return slices.ContainsFunc(all, func(v corev1.Volume) bool { return v.Name == name })
-	}
-	at := func(i int) *field.Path { return path.Child("volumeMounts").Index(i) }
-	paths := map[string]bool{}
-	for i, m := range c.VolumeMounts {
-		if m.Name == "" {
-			refused = append(refused, field.Required(at(i).Child("name"), ""))
-		} else if !has(m.Name) {
-			refused = append(refused, field.NotFound(at(i).Child("name"), m.Name))
-		}
-		refused = append(refused, required(m.MountPath, at(i).Child("mountPath"))...)
-		if paths[m.MountPath] {
-			refused = append(refused, field.Invalid(at(i).Child("mountPath"), m.MountPath, "must be unique"))
-		}
-		paths[m.MountPath] = true
-		refused = append(refused, invalidIfSet(m.SubPath, at(i).Child("subPath"), isDescending)...)
-		refused = append(refused, invalidIfSet(m.SubPathExpr, at(i).Child("subPathExpr"), isDescending)...)
-		if m.SubPath != "" && m.SubPathExpr != "" {
-			refused = append(refused, field.Invalid(at(i).Child("subPathExpr"), m.SubPathExpr, "subPathExpr and subPath are mutually exclusive"))
-		}
-		refused = append(refused, propagation(m, c.SecurityContext, at(i).Child("mountPropagation"))...)
-	}
-	for i, d := range c.VolumeDevices {
-		device := path.Child("volumeDevices").Index(i)
-		refused = append(refused, required(d.DevicePath, device.Child("devicePath"), hasNoBacksteps)...)
-		if !has(d.Name) {
-			refused = append(refused, field.NotFound(device.Child("name"), d.Name))
-		}
-	}
-	return refused
-}
-
-func propagation(m corev1.VolumeMount, context *corev1.SecurityContext, path *field.Path) field.ErrorList {
-	refused := oneOfPointer(m.MountPropagation, path, corev1.MountPropagationBidirectional, corev1.MountPropagationHostToContainer, corev1.MountPropagationNone)
-	privileged := context != nil && context.Privileged != nil && *context.Privileged
-	if m.MountPropagation != nil && *m.MountPropagation == corev1.MountPropagationBidirectional && !privileged {
-		refused = append(refused, field.Forbidden(path, "Bidirectional mount propagation is available only to privileged containers"))
 	}
 	return refused
 }
