@@ -229,6 +229,7 @@ func TestInvalidSpecs(t *testing.T) {
 		"managedBy":            {with(`"managedBy":"acme.io/x"`), "", "spec.jobTemplate.spec.managedBy"},
 		"per index":            {with(`"maxFailedIndexes":1`), "", "spec.jobTemplate.spec.backoffLimitPerIndex"},
 		"FailIndex":            {with(`"podFailurePolicy":{"rules":[{"action":"FailIndex","onExitCodes":{"operator":"In","values":[1]}}]}`), "", "spec.jobTemplate.spec.podFailurePolicy.rules[0].action"},
+		"a pod of Windows":     {pod(`"os":{"name":"windows"},` + image), "", "spec.jobTemplate.spec.template.spec.os.name: is windows: set it to linux or remove it"},
 		"nodeName":             {pod(`"nodeName":"vm-0",` + image), "", "spec.jobTemplate.spec.template.spec.nodeName: is not supported: remove it"},
 		"controller-uid":       {`{"metadata":{"labels":{"controller-uid":"x"}},"spec":{"template":{"spec":{` + image + `}}}}`, "", "spec.jobTemplate.metadata.labels[controller-uid]"},
 		"no container name":    {pod(`"containers":[{"image":"b"}]`), "", "containers[0].name: Required value"},

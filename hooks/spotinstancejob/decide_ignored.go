@@ -48,13 +48,31 @@ func ignoredRestarts(pod corev1.PodSpec) []ignored {
 	if pod.RestartPolicy == corev1.RestartPolicyAlways {
 		add(fieldOfPod + ".restartPolicy Always")
 	}
+	for i, c := range pod.InitContainers {
+		all = append(all, ignoredResizes(c, fmt.Sprintf("%s.initContainers[%d]", fieldOfPod, i))...)
+	}
 	for i, c := range pod.Containers {
 		at := fmt.Sprintf("%s.containers[%d]", fieldOfPod, i)
+		all = append(all, ignoredResizes(c, at)...)
 		if c.RestartPolicy != nil {
 			add(at + ".restartPolicy")
 		}
 		if len(c.RestartPolicyRules) > 0 {
 			add(at + ".restartPolicyRules")
+		}
+	}
+	return all
+}
+
+// ignoredResizes are the changes of a container's resources that would start it again in place.
+func ignoredResizes(c corev1.Container, at string) []ignored {
+	var all []ignored
+	for i, policy := range c.ResizePolicy {
+		if restartsOnResize(&policy.RestartPolicy) {
+			all = append(all, ignored{
+				v1alpha1.ReasonRestartPolicy,
+				fmt.Sprintf("%s.resizePolicy[%d].restartPolicy RestartContainer is not used: no container is started again in place, so %s is resized without a restart", at, i, policy.ResourceName),
+			})
 		}
 	}
 	return all

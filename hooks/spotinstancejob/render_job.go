@@ -79,7 +79,7 @@ func jobAnnotations(o observed, a newAttempt) map[string]string {
 func renderPod(o observed, a newAttempt, template *applycorev1.PodTemplateSpecApplyConfiguration, labels map[string]string) *applycorev1.PodTemplateSpecApplyConfiguration {
 	pod := applycorev1.PodTemplateSpec()
 	if meta := template.ObjectMetaApplyConfiguration; meta != nil {
-		pod.WithLabels(meta.Labels).WithAnnotations(meta.Annotations)
+		pod.WithLabels(meta.Labels).WithAnnotations(meta.Annotations).WithFinalizers(meta.Finalizers...)
 	}
 	pod.WithLabels(labels).WithLabels(map[string]string{v1alpha1.LabelPool: poolID(o)})
 
@@ -92,8 +92,10 @@ func renderPod(o observed, a newAttempt, template *applycorev1.PodTemplateSpecAp
 	spec.Tolerations = renderTolerations(o, template.Spec.Tolerations)
 	spec.Containers = renderContainers(a.from, template.Spec.Containers)
 	lastWordsFromLogs(spec.Containers)
+	resizeInPlace(spec.Containers)
 	spec.InitContainers = slices.Clone(template.Spec.InitContainers)
 	lastWordsFromLogs(spec.InitContainers)
+	resizeInPlace(spec.InitContainers)
 	spec.Volumes = renderVolumes(o, a.from)
 	return pod.WithSpec(&spec)
 }
@@ -106,6 +108,23 @@ func lastWordsFromLogs(containers []applycorev1.ContainerApplyConfiguration) {
 			containers[i].WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError)
 		}
 	}
+}
+
+// resizeInPlace lets no change of resources restart a container: the API server refuses such a policy in a pod with restartPolicy Never.
+func resizeInPlace(containers []applycorev1.ContainerApplyConfiguration) {
+	for i := range containers {
+		policies := slices.Clone(containers[i].ResizePolicy)
+		for j := range policies {
+			if restartsOnResize(policies[j].RestartPolicy) {
+				policies[j].WithRestartPolicy(corev1.NotRequired)
+			}
+		}
+		containers[i].ResizePolicy = policies
+	}
+}
+
+func restartsOnResize(policy *corev1.ResourceResizeRestartPolicy) bool {
+	return policy != nil && *policy == corev1.RestartContainer
 }
 
 // renderAffinity adds to the user's: no two pods of the pool on one VM, and the job's replicas in different zones if

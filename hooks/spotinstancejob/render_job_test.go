@@ -34,6 +34,7 @@ spec:
     metadata:
       labels: {app: train}
       annotations: {prometheus.io/scrape: "true"}
+      finalizers: [acme.io/look]
     spec:
       restartPolicy: OnFailure
       serviceAccountName: trainer
@@ -138,6 +139,7 @@ spec:
         training.dcnlab.com/job-name: train # +
         training.dcnlab.com/pool-name: a100 # +
       annotations: {prometheus.io/scrape: "true"}
+      finalizers: [acme.io/look]
     spec:
       restartPolicy: Never # ~
       serviceAccountName: trainer

@@ -1,6 +1,7 @@
 package spotinstancejob
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,7 +129,16 @@ func TestNothingIsRestartedInPlace(t *testing.T) {
 		"the pod's, which no Job has": {`{restartPolicy: Always, containers: [{name: a, image: a}]}`, []string{at + "restartPolicy Always"}},
 		"the pod's":                   {`{restartPolicy: OnFailure, containers: [{name: a, image: a}]}`, nil},
 		"a sidecar":                   {`{initContainers: [{name: s, image: s, restartPolicy: Always}], containers: [{name: a, image: a}]}`, nil},
-		"an init container's rules":   {`{initContainers: [{name: s, image: s, ` + rules + `}], containers: [{name: a, image: a}]}`, nil},
+		"a resize that restarts": {
+			`{restartPolicy: OnFailure, containers: [{name: a, image: a, resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}, {resourceName: memory, restartPolicy: RestartContainer}]}]}`,
+			[]string{at + "containers[0].resizePolicy[1].restartPolicy RestartContainer is not used", "memory is resized without a restart"},
+		},
+		"a sidecar's resize that restarts": {
+			`{initContainers: [{name: s, image: s, restartPolicy: Always, resizePolicy: [{resourceName: cpu, restartPolicy: RestartContainer}]}], containers: [{name: a, image: a}]}`,
+			[]string{at + "initContainers[0].resizePolicy[0].restartPolicy RestartContainer is not used"},
+		},
+		"a resize in place":         {`{containers: [{name: a, image: a, resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}]}]}`, nil},
+		"an init container's rules": {`{initContainers: [{name: s, image: s, ` + rules + `}], containers: [{name: a, image: a}]}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := given(podOf(t, c.pod))
@@ -141,6 +151,11 @@ func TestNothingIsRestartedInPlace(t *testing.T) {
 				}
 				for _, container := range pod.InitContainers {
 					assert.NotNil(t, container.RestartPolicy, "it is the user's")
+				}
+				for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
+					for _, policy := range container.ResizePolicy {
+						assert.Equal(t, corev1.NotRequired, policy.RestartPolicy)
+					}
 				}
 			}
 			_, d := w.decide(t)

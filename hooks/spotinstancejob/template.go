@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	applybatchv1 "k8s.io/client-go/applyconfigurations/batch/v1"
 	kjson "sigs.k8s.io/json"
@@ -83,6 +84,7 @@ func checkJobSpec(spec batchv1.JobSpec) *specError {
 		{spec.Selector != nil || spec.ManualSelector != nil, "selector", "is not supported", "remove it and manualSelector" + again},
 		{spec.ManagedBy != nil, "managedBy", "is not supported", "remove it" + again},
 		{spec.BackoffLimitPerIndex != nil || spec.MaxFailedIndexes != nil, "backoffLimitPerIndex", "is not supported", "use backoffLimit instead of it and maxFailedIndexes: a replica is one pod" + again},
+		{pod.OS != nil && pod.OS.Name == corev1.Windows, "template.spec.os.name", "is windows", "set it to linux or remove it: the VMs of a pool run Linux, and a kubelet there starts no such pod" + again},
 		{pod.NodeName != "", "template.spec.nodeName", "is not supported", "remove it: replicas run on VMs of the pool; use nodeSelector or affinity to choose among them" + again},
 	}
 	for _, c := range checks {
