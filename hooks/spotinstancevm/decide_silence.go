@@ -68,9 +68,10 @@ func (f fleet) room() int {
 	}
 }
 
-// isSilent tells whether a VM that has joined runs, by GCE's word, and its Node is not Ready without a reason that is known.
+// isSilent tells whether a VM that has joined runs, by GCE's word, and its Node is not Ready without a reason that is known. A list from
+// before the VM was RUNNING is no word against it.
 func (m machine) isSilent() bool {
-	return m.presence == present && isUp(m.status) && m.joined && !m.isNoticed() && m.node != nil && !m.node.ready && !m.node.shutsDown
+	return m.presence == present && !isDown(m.status) && m.joined && !m.isNoticed() && m.node != nil && !m.node.ready && !m.node.shutsDown
 }
 
 // isAbandoned tells whether a VM was given up for its silence.

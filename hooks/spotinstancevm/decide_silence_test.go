@@ -107,3 +107,18 @@ func TestSilentVMsServeAndGo(t *testing.T) {
 	require.True(t, isSupply(facts(), vm(0, v1alpha1.InstanceNotReady, silentFor(time.Hour))))
 	require.False(t, isSupply(facts(), vm(0, v1alpha1.InstanceNotReady, givenUp)))
 }
+
+// A Node often is Ready for a second or two, not Ready, and Ready again, before the list of its zone says RUNNING.
+func TestVMThatBlinksWhileItStartsIsWaitedFor(t *testing.T) {
+	for _, status := range []string{"RUNNING", "STAGING", "PROVISIONING"} {
+		t.Run(status, func(t *testing.T) {
+			o := facts(vm(0, v1alpha1.InstanceReady, func(m *machine) {
+				silentFor(time.Second)(m)
+				m.status = status
+			}))
+			d := decide(o)
+			require.Equal(t, v1alpha1.InstanceNotReady, d.machines[0].state)
+			require.Empty(t, d.machines[0].reason, "it serves")
+		})
+	}
+}
