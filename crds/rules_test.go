@@ -108,8 +108,8 @@ func TestWhatNeverChanges(t *testing.T) {
 		example string
 		change
 	}{
-		"another training":       {"smallest-job", change{"jobTemplate.spec.backoffLimit", int64(1), "jobTemplate is immutable: delete this SpotInstanceJob and apply it again"}},
-		"another pool":           {"smallest-job", change{"spotInstanceVMRef.name", "other", "spotInstanceVMRef is immutable: delete this SpotInstanceJob and apply it again"}},
+		"another training":       {"smallest-job", change{"jobTemplate.spec.backoffLimit", int64(1), "jobTemplate is immutable: delete this SpotInstanceJob and apply it again to train something else, from zero"}},
+		"another pool":           {"smallest-job", change{"spotInstanceVMRef.name", "other", "spotInstanceVMRef is immutable: delete this SpotInstanceJob and apply it again to train on another pool, from zero"}},
 		"another project":        {"smallest-pool", change{"gcp.project", "other", "gcp.project is immutable: delete this SpotInstanceVM and apply it again"}},
 		"more replicas":          {"smallest-job", change{"replicas", int64(3), ""}},
 		"suspended":              {"smallest-job", change{"suspend", true, ""}},

@@ -18,7 +18,7 @@ type SpotInstanceJobSpec struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// The SpotInstanceVM of the same namespace whose VMs run the replicas. Immutable.
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spotInstanceVMRef is immutable: delete this SpotInstanceJob and apply it again to train on another pool"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spotInstanceVMRef is immutable: delete this SpotInstanceJob and apply it again to train on another pool, from zero"
 	// +kubebuilder:validation:XValidation:rule="has(self.name) && self.name != ''",message="set spotInstanceVMRef.name to the name of a SpotInstanceVM in this namespace"
 	SpotInstanceVMRef corev1.LocalObjectReference `json:"spotInstanceVMRef"`
 
@@ -30,7 +30,7 @@ type SpotInstanceJobSpec struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Type=object
 	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="jobTemplate is immutable: delete this SpotInstanceJob and apply it again to train something else"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="jobTemplate is immutable: delete this SpotInstanceJob and apply it again to train something else, from zero"
 	JobTemplate runtime.RawExtension `json:"jobTemplate"`
 
 	// When checkpoints are made, where their images go, and how many are kept.
@@ -199,6 +199,12 @@ type SpotInstanceJobStatus struct {
 	// +optional
 	RecentLosses []JobLossStatus `json:"recentLosses,omitempty"`
 
+	// What is known of attempts whose Jobs were deleted before a next one was there, since the API server refused it. It is written as
+	// in the annotation training.dcnlab.com/ledger of Jobs, and goes when a Job carries it.
+	// +kubebuilder:validation:MaxLength=65536
+	// +optional
+	Ledger string `json:"ledger,omitempty"`
+
 	// What the job's replicas have cost: their VMs, from when a pod was bound to each until the pod ended or the VM was gone.
 	// The start of a VM and its idle time are in the cost of the pool alone. Absent without a price table.
 	// +optional
@@ -268,6 +274,20 @@ type JobReplicaStatus struct {
 	// +optional
 	WaitingSince *metav1.Time `json:"waitingSince,omitempty"`
 
+	// When a Doomed or Lost attempt lost its VM, or its VM began to go. It is remembered here, since the SpotInstanceVM forgets VMs that are
+	// gone, and all of them when it is deleted.
+	// +optional
+	LostSince *metav1.Time `json:"lostSince,omitempty"`
+
+	// How often the API server has refused the replica's next Job, half a minute apart, while the Job of its last attempt is there, which is
+	// over. The fourth time that Job is deleted: it may be what fills a quota of Jobs.
+	// +optional
+	Refusals int32 `json:"refusals,omitempty"`
+
+	// When the newest of these refusals was counted.
+	// +optional
+	RefusedAt *metav1.Time `json:"refusedAt,omitempty"`
+
 	// Image of the first container in the newest usable checkpoint of this replica.
 	// +optional
 	LastCheckpointImage string `json:"lastCheckpointImage,omitempty"`
@@ -315,7 +335,8 @@ type JobLossStatus struct {
 	// When the attempt ended, or its VM was noticed.
 	Time metav1.Time `json:"time"`
 
-	// Seconds of training that were lost: what the attempt had, less what the next one started with.
+	// Seconds of training that were lost: what the attempt had when it ended, less what the next one started with. An attempt
+	// whose VM was noticed trains on until it ends, and what it trains after its last checkpoint is lost, too.
 	LostSeconds int64 `json:"lostSeconds"`
 
 	// Image that the next attempt started from; empty for the template's own.

@@ -223,6 +223,14 @@ func (in *JobReplicaStatus) DeepCopyInto(out *JobReplicaStatus) {
 		in, out := &in.WaitingSince, &out.WaitingSince
 		*out = (*in).DeepCopy()
 	}
+	if in.LostSince != nil {
+		in, out := &in.LostSince, &out.LostSince
+		*out = (*in).DeepCopy()
+	}
+	if in.RefusedAt != nil {
+		in, out := &in.RefusedAt, &out.RefusedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.StuckSince != nil {
 		in, out := &in.StuckSince, &out.StuckSince
 		*out = (*in).DeepCopy()

@@ -17,6 +17,7 @@ type decision struct {
 	replicas   []replica
 	conditions []condition
 	ledger     ledger // with every ended attempt accounted for
+	handedOver string // the ledger of Jobs that are given up; empty: Jobs tell all
 	best       source
 	rhythm     rhythm
 	spent      *v1alpha1.CostStatus
@@ -48,6 +49,7 @@ type replica struct {
 	waits    string // for a checkpoint, and why for that one; empty: it does not
 	reason   string // why it does not train; empty: it does
 	failures int32
+	refused  refusals
 	stuck    time.Time // since when its newest attempt cannot start from its checkpoint; zero: it can, as far as is known
 }
 
@@ -88,6 +90,7 @@ func decide(o observed) decision {
 // each slot, too, if that has ended.
 type survey struct {
 	observed
+	carried  ledger             // as observed: without the ends that no successor has written down
 	verdicts map[string]verdict // by attempt name
 	slots    []slot
 	best     source
@@ -107,7 +110,7 @@ type slot struct {
 }
 
 func surveyOf(o observed) *survey {
-	s := &survey{observed: o, verdicts: map[string]verdict{}, waits: map[int32]string{}}
+	s := &survey{observed: o, carried: o.ledger, verdicts: map[string]verdict{}, waits: map[int32]string{}}
 	for _, a := range o.attempts {
 		s.verdicts[a.name] = s.judge(a)
 	}
@@ -123,15 +126,15 @@ func surveyOf(o observed) *survey {
 	return s
 }
 
-// slotOf orders a replica's attempts: the newest counts, unless an older one succeeded, or is Running and Ready on a
-// healthy VM again before the newest has started. An older one stays while it may still train and the newest does not, or
-// while it may turn out to have succeeded.
+// slotOf orders a replica's attempts: the newest counts, unless an older one succeeded, or trains on a healthy VM again before
+// the newest has started. An older one stays while it may still train and the newest does not, or while it may turn out to
+// have succeeded.
 func (s *survey) slotOf(replica int32) slot {
 	chain := s.attemptsOf(replica)
 	last := len(chain) - 1
 	for i, a := range chain[:last] {
 		v := s.verdicts[a.name]
-		if v == succeeded || v == running && a.pod.ready && !chain[last].started() {
+		if v == succeeded || v == running && !chain[last].started() && s.hasRecovered(a) {
 			last = i
 			break
 		}
@@ -143,6 +146,24 @@ func (s *survey) slotOf(replica int32) slot {
 		}
 	}
 	return of
+}
+
+// recoveryGrace is how long a VM must have been Ready before a pod on it counts as training again that is not Ready itself. A kubelet
+// that was silent tells within seconds of pods that ended meanwhile.
+const recoveryGrace = 30 * time.Second
+
+// hasRecovered tells whether an attempt that is running, and has a successor, trains on. What a readiness probe says is no condition: it
+// may fail for ever, while the successor gets no VM of its own.
+func (s *survey) hasRecovered(a attempt) bool {
+	if a.pod.ready {
+		return true
+	}
+	if !a.vm.fine() {
+		return false
+	}
+	trusted := a.vm.since.Add(recoveryGrace)
+	s.wakeAt(trusted)
+	return !trusted.After(s.now)
 }
 
 // wakeAt asks for another sync at t.
@@ -185,13 +206,16 @@ func (s *survey) train() decision {
 func (s *survey) conclude(phase v1alpha1.JobPhase) decision {
 	d := decision{phase: phase, backups: s.planned, ledger: s.ledger, best: s.best, rhythm: s.rhythm, spent: s.spent()}
 	for _, of := range s.slots {
-		d.keepJobs = append(d.keepJobs, of.newest.name)
+		if !s.isGivenUp(of) {
+			d.keepJobs = append(d.keepJobs, of.newest.name)
+		}
 		for _, a := range of.older {
 			d.keepJobs = append(d.keepJobs, a.name)
 		}
 		d.replicas = append(d.replicas, s.report(of))
 	}
 	d.replicas = s.withRecalled(d.replicas)
+	d.handedOver = s.handOver()
 	d.keepBacks = s.retained()
 	d.conditions = s.conditions(phase)
 	if !s.alarm.IsZero() {

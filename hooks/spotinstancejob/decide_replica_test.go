@@ -52,8 +52,16 @@ func TestAttempts(t *testing.T) {
 			given: []fact{healthy, anAttempt(0, 1, trains("vm-0", time.Minute)), anAttempt(0, 2)},
 			want:  "Running; keep r0-a1; resync 29m0s",
 		},
-		"running but not Ready has not recovered": {
-			given: []fact{healthy, anAttempt(0, 1, trains("vm-0", time.Minute), notReady), anAttempt(0, 2)},
+		"running but not Ready has not recovered yet": {
+			given: []fact{one(v1alpha1.InstanceReady, 29*time.Second), anAttempt(0, 1, trains("vm-0", time.Minute), notReady), anAttempt(0, 2)},
+			want:  "Recovering; keep r0-a1 r0-a2; resync 1s",
+		},
+		"running on a VM that has been Ready for 30 s wins, whatever a readiness probe says": {
+			given: []fact{one(v1alpha1.InstanceReady, 30*time.Second), anAttempt(0, 1, trains("vm-0", time.Minute), notReady), anAttempt(0, 2)},
+			want:  "Running; keep r0-a1; resync 29m0s",
+		},
+		"running but not Ready where nothing is known of the VM": {
+			given: []fact{one(v1alpha1.InstanceUnknown, time.Hour), anAttempt(0, 1, trains("vm-0", time.Minute), notReady), anAttempt(0, 2)},
 			want:  "Recovering; keep r0-a1 r0-a2",
 		},
 		"recovered too late": {

@@ -14,6 +14,7 @@ func (s *survey) report(of slot) replica {
 	r := replica{
 		number: of.replica, newest: of.newest, phase: string(of.verdict),
 		attempts: s.nextAttempt(of.replica) - 1, failures: s.failures(of.replica), waits: s.waits[of.replica],
+		refused: s.refusalsOf(of),
 	}
 	if of.verdict == starting || of.verdict == running || of.verdict == restoreFailed {
 		r.stuck = s.stuckSince(of.newest)
@@ -94,7 +95,7 @@ func (s *survey) ready(phase v1alpha1.JobPhase) condition {
 	case s.invalid != nil:
 		return not(v1alpha1.ReasonSpecInvalid, s.invalid.Error())
 	case phase == v1alpha1.JobSuspended && !s.job.Spec.Suspend:
-		return not(v1alpha1.ReasonTemplateSuspended, "spec.jobTemplate.spec.suspend is true and cannot be changed: use spec.suspend, delete this SpotInstanceJob and apply it again")
+		return not(v1alpha1.ReasonTemplateSuspended, "spec.jobTemplate.spec.suspend is true and cannot be changed: use spec.suspend"+again)
 	case phase == v1alpha1.JobSuspended:
 		return not(v1alpha1.ReasonSuspended, "set spec.suspend to false to continue from the best checkpoint")
 	case s.suspended():

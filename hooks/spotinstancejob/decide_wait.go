@@ -26,7 +26,7 @@ func (s *survey) waitOf(of slot) wait {
 	if s.isRequested(of.replica) {
 		told.reason = v1alpha1.WaitForJob
 		if s.isRefused(of.replica) {
-			return s.waitForJob()
+			return s.waitForNextJob(of)
 		}
 	}
 	if pod := of.newest.pod; pod != nil && pod.message != "" && (of.verdict == starting || of.verdict == failed || of.verdict == restoreFailed) {
@@ -136,7 +136,8 @@ func (s *survey) waitForBinding(a attempt) wait {
 	case s.pool.passesOver && a.pod != nil:
 		return wait{v1alpha1.WaitUnschedulable, "waits beside a VM that is Ready and free: " + words}
 	case s.pool.full != "":
-		return wait{v1alpha1.WaitPoolFull, "waits for a VM: SpotInstanceVM " + s.job.Spec.SpotInstanceVMRef.Name + " has as many as its " + s.pool.full + " allows: raise it, or wait until one is free"}
+		return wait{v1alpha1.WaitPoolFull, fmt.Sprintf("waits for a VM: SpotInstanceVM %s is at %s %d: raise its spec.%s, or wait until a VM is free",
+			s.job.Spec.SpotInstanceVMRef.Name, s.pool.full, s.pool.most, s.pool.full)}
 	case s.pool.noCapacity:
 		return wait{v1alpha1.WaitNoCapacity, "waits for a VM"}
 	}

@@ -35,7 +35,8 @@ type poolFacts struct {
 	spot        bool            // it buys spot VMs, at least while there are some
 	choices     []cost.VM       // what a VM of the pool may be, by zone
 	trouble     string          // why it does not have all its VMs, unless they are on their way
-	full        string          // the field that allows no more VMs than the pool has, all of them Ready; empty: it may have more, or waits for some
+	full        string          // the field of its spec that allows no more VMs than the pool has, all of them Ready; empty: it may have more, or waits for some
+	most        int32           // VMs that this field allows
 	noCapacity  bool            // no zone can be asked for a VM now
 	passesOver  bool            // a VM is Ready and free, and the scheduler binds no pod that waits to it
 	held        map[string]hold // by Job: for whose pods the pool buys no VM
@@ -82,10 +83,11 @@ type attempt struct {
 	hasBase      bool              // its pod lets the kubelet pull what images were made from
 
 	stuckSince time.Time // since when it cannot start, as status remembers; zero: it does not
+	lostSince  time.Time // when it lost its VM, or began to, as status remembers; zero: it did not
 	previous   string    // phase that status had for this very attempt
 	node       string    // of its pod, or the one in status when there is no pod
 	pod        *podFacts // nil: none observed
-	vm         vm        // of the pod's node, or the one in status when there is no pod; zero when the pool does not list it
+	vm         vm        // of the pod's node, or the one in status when there is no pod; zero when the pool does not list it and status knows nothing
 }
 
 // podFacts is what matters of a pod.

@@ -49,6 +49,7 @@ func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) 
 		return o, err
 	}
 	o.pool = observePool(pools, o.job)
+	o.ledger = parseLedger(o.job.Status.Ledger)
 	podOf := podsByJob(pods)
 	for _, job := range jobs {
 		a := observeAttempt(&job, o.job.Status.JobStatuses)
@@ -59,7 +60,7 @@ func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) 
 			a.pod = observePod(pod)
 			a.node = a.pod.node
 		}
-		a.vm = o.pool.vm(a.node).heard(a.pod, o.pool.hasGPUs())
+		a.vm = o.pool.vm(a.node).remembered(a).heard(a.pod, o.pool.hasGPUs())
 		o.attempts = append(o.attempts, a)
 		o.ledger = o.ledger.merge(parseLedger(job.Annotations[annotationLedger]))
 	}
@@ -101,7 +102,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		facts.choices = append(facts.choices, cost.VMOf(pool.Spec, zone, ""))
 	}
 	facts.trouble = troubleOf(pool.Status.Conditions)
-	facts.full = limitOf(pool)
+	facts.full, facts.most = limitOf(pool)
 	facts.noCapacity = meta.IsStatusConditionFalse(pool.Status.Conditions, v1alpha1.ConditionCapacityAvailable)
 	for _, replica := range pool.Status.UnschedulableReplicas {
 		facts.held[replica.JobName] = hold{replica.Until.Time, excerpt(replica.Message)}
@@ -123,8 +124,9 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 	return facts
 }
 
-// limitOf is the field that keeps a pool from having more VMs than those that it has, all of which are Ready; empty if none does.
-func limitOf(pool *v1alpha1.SpotInstanceVM) string {
+// limitOf is the field that keeps a pool from having more VMs than those that it has, all of which are Ready, and how many it allows; empty
+// if none does.
+func limitOf(pool *v1alpha1.SpotInstanceVM) (field string, allowed int32) {
 	most := int32(10) // the schema's default
 	if pool.Spec.MaxReplicas != nil {
 		most = *pool.Spec.MaxReplicas
@@ -132,13 +134,13 @@ func limitOf(pool *v1alpha1.SpotInstanceVM) string {
 	has := pool.Status.ReadyReplicas
 	switch {
 	case has < pool.Status.DesiredReplicas:
-		return ""
-	case pool.Spec.Replicas != nil && has >= min(*pool.Spec.Replicas, most):
-		return "spec.replicas"
+		return "", 0
+	case pool.Spec.Replicas != nil && *pool.Spec.Replicas < most && has >= *pool.Spec.Replicas:
+		return "replicas", *pool.Spec.Replicas
 	case has >= most:
-		return "spec.maxReplicas"
+		return "maxReplicas", most
 	}
-	return ""
+	return "", 0
 }
 
 // stateOf is the state of a VM as far as it concerns a job. Of one that its pool waits for, since its Node is not Ready and GCE
@@ -171,6 +173,20 @@ func (p *poolFacts) vm(node string) vm {
 		return vm{}
 	}
 	return p.vms[node]
+}
+
+// remembered is what is known of an attempt's VM that its pool does not list any more, or whose pool is gone: a VM that was leaving did
+// not come back. That its pod still looks as if it ran means that nobody has collected it yet.
+func (v vm) remembered(a attempt) vm {
+	switch {
+	case v.state != "" || a.lostSince.IsZero():
+		return v
+	case a.previous == v1alpha1.ReplicaLost:
+		return vm{state: v1alpha1.InstanceGone, since: a.lostSince}
+	case a.previous == v1alpha1.ReplicaDoomed && (a.pod == nil || a.pod.noticed.IsZero()): // a pod that has its notice tells itself
+		return vm{state: v1alpha1.InstanceDeleting, since: a.lostSince}
+	}
+	return v
 }
 
 // heard is what is known of a pod's VM when the pod's own word of the notice counts, too: it comes before the pool's. The
@@ -277,7 +293,11 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 	}
 	for _, s := range statuses {
 		if s.Name == a.name {
-			a.previous, a.node, a.stuckSince = s.Phase, s.NodeName, timeOf(s.StuckSince)
+			a.previous, a.node = s.Phase, s.NodeName
+			a.stuckSince = timeOf(s.StuckSince)
+			if s.LostSince != nil && webhook.IsWritable(*s.LostSince) {
+				a.lostSince = s.LostSince.Time
+			}
 		}
 	}
 	return a

@@ -61,6 +61,7 @@ func renderStatus(o observed, d decision) v1alpha1.SpotInstanceJobStatus {
 		StartTime:           startOfJob(o, d),
 		AutoInterval:        renderInterval(o, d.rhythm),
 		RecentLosses:        renderLosses(o),
+		Ledger:              d.handedOver,
 		Cost:                d.spent,
 		CompletionTime:      old.CompletionTime,
 		ObservedGeneration:  o.job.Generation,
@@ -125,12 +126,19 @@ func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 	status := v1alpha1.JobReplicaStatus{
 		Name: r.newest.name, Replica: r.number, Attempt: r.attempts, Phase: r.phase,
 		RestoredFrom: r.newest.image, Failures: r.failures, NodeName: r.newest.node, Reason: r.reason,
+		Refusals: r.refused.n,
+	}
+	if !r.refused.last.IsZero() {
+		status.RefusedAt = &metav1.Time{Time: r.refused.last}
 	}
 	if r.reason != "" {
 		status.WaitingSince = &metav1.Time{Time: o.now.Truncate(time.Second)}
 	}
 	if !r.stuck.IsZero() {
 		status.StuckSince = &metav1.Time{Time: r.stuck}
+	}
+	if since := lostSince(r); !since.IsZero() {
+		status.LostSince = &metav1.Time{Time: since}
 	}
 	for _, old := range o.job.Status.JobStatuses {
 		if old.Replica == r.number {

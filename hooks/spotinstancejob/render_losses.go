@@ -41,6 +41,16 @@ func failureOf(r replica) *v1alpha1.JobFailureStatus {
 	return &v1alpha1.JobFailureStatus{Attempt: a.attempt, Time: metav1.Time{Time: a.end().UTC().Truncate(time.Second)}, Message: a.pod.failure}
 }
 
+// lostSince is when a replica's newest attempt lost its VM, or began to, or zero.
+func lostSince(r replica) time.Time {
+	since := r.newest.end().UTC().Truncate(time.Second)
+	isLost := r.phase == v1alpha1.ReplicaDoomed || r.phase == v1alpha1.ReplicaLost
+	if !isLost || !webhook.IsWritable(metav1.Time{Time: since}) {
+		return time.Time{}
+	}
+	return since
+}
+
 // keptFailure is the one that status knows, unless somebody made something else of it.
 func keptFailure(old *v1alpha1.JobFailureStatus) *v1alpha1.JobFailureStatus {
 	if old == nil || len(old.Message) > 2*mostLastWords || !webhook.IsWritable(old.Time) {

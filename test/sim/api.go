@@ -37,6 +37,7 @@ type API struct {
 	made     uint64
 	watchers []func(Change)
 	leaveOut func(corev1.Volume) bool // volumes of Jobs that the server does not know
+	quota    *jobQuota                // nil: Jobs as many as anybody wants
 }
 
 // NewAPI returns an API without objects.
@@ -70,6 +71,11 @@ func (a *API) Create(o Object) (*Record, error) {
 	k := keyOf(o)
 	if a.records[k] != nil {
 		return nil, apierrors.NewAlreadyExists(resourceOf(k), k.Name)
+	}
+	if k.Kind == "Job" {
+		if err := a.quota.admit(k); err != nil {
+			return nil, err
+		}
 	}
 	if job, is := o.(*batchv1.Job); is && a.leaveOut != nil {
 		job.Spec.Template.Spec.Volumes = slices.DeleteFunc(job.Spec.Template.Spec.Volumes, a.leaveOut)

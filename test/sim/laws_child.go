@@ -35,9 +35,13 @@ func (l *Laws) judgeStub(v *view, k Key) {
 }
 
 // judgeDropped is the law wanted-attempts-stay: an attempt that trains is only dropped when the job is over or suspended,
-// when another attempt of its replica that stays has started, or when other replicas are all that the spec wants.
+// when another attempt of its replica that stays has started, or when other replicas are all that the spec wants. A pod whose VM no pool
+// lists, and whose Node is gone, does not train, whatever it says: a pool was deleted and applied again.
 func (l *Laws) judgeDropped(v *view, a seenAttempt) {
 	if v.keeps("Job", a.Name) || a.DeletionTimestamp != nil || !a.trains() || isOver(v.status) || v.status.Phase == v1alpha1.JobSuspended {
+		return
+	}
+	if a.vm == "" && l.world.API.Get(Key{Kind: "Node", Name: a.pod.Spec.NodeName}) == nil {
 		return
 	}
 	others := map[string]bool{}
@@ -64,7 +68,8 @@ func replicasOf(job *v1alpha1.SpotInstanceJob) int {
 }
 
 // judgeReplacement is the law replaced-before-removed: while a replica gets a new attempt, one that was observed stays. It
-// tells the pool that the replica wants a VM, and holds the place until its successor is observed.
+// tells the pool that the replica wants a VM, and holds the place until its successor is observed. It is lenient when a quota has
+// refused the successor for so long that its predecessor may be what fills it.
 func (l *Laws) judgeReplacement(v *view) {
 	observed, kept := map[string]string{}, map[string]bool{}
 	for _, a := range v.attempts {
@@ -75,11 +80,15 @@ func (l *Laws) judgeReplacement(v *view) {
 	}
 	for _, name := range v.created() {
 		replica := v.newJob(name).Labels[v1alpha1.LabelReplica]
-		if observed[replica] != "" && !kept[replica] {
+		isInTheWay := l.world.API.quota.refusedFor(Key{"Job", v.Parent.Namespace, name}) >= givenUpAfter
+		if observed[replica] != "" && !kept[replica] && !isInTheWay {
 			l.violate("replaced-before-removed", "%s goes before its successor %s is observed", observed[replica], name)
 		}
 	}
 }
+
+// givenUpAfter is how long a quota must have refused a Job before its predecessor is deleted to make room.
+const givenUpAfter = 90 * time.Second
 
 // judgeDroppedBackup is the law checkpoints-in-flight-stay: one that an agent may still complete, of a pod that trains, is
 // not dropped before its time-out. It is lenient for a second, since creation times have whole ones.

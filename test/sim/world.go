@@ -83,6 +83,7 @@ func New(c Config) *World {
 		Counts: Counts{Faults: map[string]int{}}, commands: map[string]func(story.Command) (string, error){},
 	}
 	w.API = NewAPI(w.Clock)
+	newJobQuota(w)
 	w.GCE = gcefake.New(gcefake.Config{Clock: w.Clock, Timings: c.Timing.GCE, Zones: c.Zones})
 	w.Images = newImages(w)
 	w.Runtimes = newRuntimes(w)

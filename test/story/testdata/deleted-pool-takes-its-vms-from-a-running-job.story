@@ -14,6 +14,11 @@ restored resnet/0
 ----
 from the best checkpoint of that moment
 
+status job resnet
+----
+Running, 1 of 1 active on 1 VM, 1 preemption
+replica 0: attempt 2 Running, from a scheduled checkpoint
+
 wait pool pool desired=1 listed=1 ready=1 vms=1
 status pool pool
 ----
