@@ -58,6 +58,7 @@ const (
 	ReasonReplicasCostMore     = "ReplicasCostMore"     // CheaperOnDemand
 	ReasonQuickLosses          = "QuickLosses"          // LosingVMs
 	ReasonRestartPolicy        = "RestartPolicy"        // IgnoredFields: the kubelet restarts nothing in place
+	ReasonFieldRewritten       = "FieldRewritten"       // IgnoredFields: the operator sets it
 	ReasonCheckpointStorage    = "CheckpointStorage"    // IgnoredFields
 	ReasonTemplateSuspended    = "TemplateSuspended"    // Ready: jobTemplate.spec.suspend
 )

@@ -30,7 +30,7 @@ func demo(ctx context.Context, s *screen, realNodes bool) error {
 	}{
 		{"Two VMs come up and join; two replicas train; checkpoints are made in turn.", train},
 		{"One VM is preempted without a notice. The other replica goes on and is checkpointed while a new VM boots.", preemptOne},
-		{"Now a VM gets its notice. Its own replica is checkpointed before it goes, while a new VM boots: nothing is lost.", noticeOne},
+		{"Now a VM gets its notice. Its own replica is checkpointed before it goes, while a new VM boots: nothing that it had trained by then is lost.", noticeOne},
 		{"Both VMs are preempted at once. Nobody is left to checkpoint: both restart from the best checkpoint.", preemptBoth},
 		{"The training completes, and the pool scales to zero.", complete},
 	} {

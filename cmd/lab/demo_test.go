@@ -107,7 +107,7 @@ func TestCheckFailsUnlessEveryPartHappened(t *testing.T) {
 
 func TestTableCountsFromThePreemption(t *testing.T) {
 	table := story().table()
-	for _, want := range []string{"vm-1", "none", "replica 0, +1.0s", "+2.0s", "+12.0s", "fresh", "5s"} {
+	for _, want := range []string{"vm-1", "none", "replica 0, +1.0s", "+2.0s", "+12.0s", "fresh", "UNSAVED", "5s"} {
 		assert.Contains(t, table, want)
 	}
 }

@@ -48,13 +48,14 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// table tells, per preemption, how long everything took. Times count from the notice, or from the preemption if there was none.
+// table tells, per preemption, how long everything took. Times count from the notice, or from the preemption if there was none. So does what
+// is not in the image; status.lostSeconds counts what was trained after the notice as lost, too.
 func (w *world) table() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out strings.Builder
 	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "REPLICA\tVM LOST\tNOTICE\tCHECKPOINT OF\tNEW VM\tTRAINS AGAIN\tFROM IMAGE\tLOST")
+	fmt.Fprintln(t, "REPLICA\tVM LOST\tNOTICE\tCHECKPOINT OF\tNEW VM\tTRAINS AGAIN\tFROM IMAGE\tUNSAVED")
 	for _, l := range w.losses {
 		notice, checkpointed := "none", "replica "+l.saviour+", "+since(l.at, l.checkpointed)
 		if l.noticed {

@@ -215,7 +215,7 @@ func TestInvalidSpecs(t *testing.T) {
 	cases := map[string]struct{ template, repo, want string }{
 		"no template":          {``, "", "spec.jobTemplate"},
 		"not an object":        {`[]`, "", "spec.jobTemplate"},
-		"empty":                {`{}`, "", "spec.jobTemplate.spec.template.spec.containers: Required value: fix it, delete this SpotInstanceJob and apply it again"},
+		"empty":                {`{}`, "", "spec.jobTemplate.spec.template.spec.containers: Required value: fix it, delete this SpotInstanceJob and apply it again (the training starts from zero)"},
 		"typo":                 {pod(`"containers":[{"name":"a","image":"b","comand":["x"]}]`), "", `unknown field "spec.template.spec.containers[0].comand"`},
 		"typo in case":         {pod(`"Containers":[{"name":"a","image":"b"}]`), "", `unknown field "spec.template.spec.Containers"`},
 		"wrong type":           {pod(`"containers":[{"name":"a","image":"b","env":[{"name":"N","value":1}]}]`), "", "spec.jobTemplate"},
@@ -234,7 +234,7 @@ func TestInvalidSpecs(t *testing.T) {
 		"controller-uid":       {`{"metadata":{"labels":{"controller-uid":"x"}},"spec":{"template":{"spec":{` + image + `}}}}`, "", "spec.jobTemplate.metadata.labels[controller-uid]"},
 		"no container name":    {pod(`"containers":[{"image":"b"}]`), "", "containers[0].name: Required value"},
 		"no container image":   {pod(`"containers":[{"name":"a"}]`), "", "containers[0].image: Required value"},
-		"an API server's rule": {with(`"backoffLimit":-1`), "", "spec.jobTemplate.spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0: fix it, delete this SpotInstanceJob and apply it again"},
+		"an API server's rule": {with(`"backoffLimit":-1`), "", "spec.jobTemplate.spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0: fix it, delete this SpotInstanceJob and apply it again (the training starts from zero)"},
 		"several of them":      {pod(`"hostname":"A_","containers":[{"name":"Train_Model","image":"b"},{"name":"a","image":"b"},{"name":"a"}],"volumes":[{}]`), "", `spec.template.spec.hostname: Invalid value: "A_"`},
 		"too many to say":      {pod(`"hostname":"A_","containers":[{"name":"Train_Model","image":"b"},{"name":"a","image":"b"},{"name":"a"}],"volumes":[{}]`), "", "; and 1 more: fix it"},
 		"a long value":         {pod(`"containers":[{"name":"` + strings.Repeat("é", 100_000) + `","image":"b"}]`), "", "...: fix it"},

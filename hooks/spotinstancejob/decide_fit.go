@@ -21,7 +21,7 @@ func (s *survey) misfit() *specError {
 	return &specError{
 		fieldOfPod,
 		fmt.Sprintf("asks for %d %s, and VMs of SpotInstanceVM %s have %d", asked, s.pool.gpuResource, s.job.Spec.SpotInstanceVMRef.Name, had),
-		fmt.Sprintf("lower it, delete this SpotInstanceJob and apply it again, or give the SpotInstanceVM spec.gpu.count %d and a machine type to match", asked),
+		fmt.Sprintf("lower it"+again+", or give the SpotInstanceVM spec.gpu.count %d and a machine type to match", asked),
 	}
 }
 
@@ -31,13 +31,13 @@ func (s *survey) gpusIdle() *condition {
 	if !known || asked >= had || len(s.template.spec.Template.Spec.ResourceClaims) > 0 { // a claim may be for GPUs
 		return nil
 	}
-	const again = "in resources.limits, delete this SpotInstanceJob and apply it again"
+	const inLimits = "in resources.limits" + again
 	const unless = "all of them idle, unless its containers find them in another way"
 	if s.pool.gpuResource != v1alpha1.GPUResourceNVIDIA {
 		return &condition{
 			v1alpha1.ConditionGPUsIdle, v1alpha1.ReasonFewerGPUsRequested,
 			fmt.Sprintf("%s: asks for no %s, which is what VMs of SpotInstanceVM %s show their GPUs as (its spec.gpu.resourceName): %s: to use them ask for it %s",
-				fieldOfPod, s.pool.gpuResource, s.job.Spec.SpotInstanceVMRef.Name, unless, again), true,
+				fieldOfPod, s.pool.gpuResource, s.job.Spec.SpotInstanceVMRef.Name, unless, inLimits), true,
 		}
 	}
 	number, idle := fmt.Sprint(asked), fmt.Sprintf("%d of them idle on each VM, since it runs one replica", had-asked)
@@ -47,7 +47,7 @@ func (s *survey) gpusIdle() *condition {
 	return &condition{
 		v1alpha1.ConditionGPUsIdle, v1alpha1.ReasonFewerGPUsRequested,
 		fmt.Sprintf("%s: asks for %s %s, and VMs of SpotInstanceVM %s have %d: %s: to use them ask for %d %s",
-			fieldOfPod, number, s.pool.gpuResource, s.job.Spec.SpotInstanceVMRef.Name, had, idle, had, again), true,
+			fieldOfPod, number, s.pool.gpuResource, s.job.Spec.SpotInstanceVMRef.Name, had, idle, had, inLimits), true,
 	}
 }
 

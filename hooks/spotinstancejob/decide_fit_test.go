@@ -94,10 +94,10 @@ func TestFit(t *testing.T) {
 func TestWhatIsSaidOfTheFit(t *testing.T) {
 	const (
 		valid  = "SpecValid True Valid: the spec can be run"
-		refuse = "spec.jobTemplate.spec.template.spec: asks for 8 nvidia.com/gpu, and VMs of SpotInstanceVM a100 have 4: lower it, delete this SpotInstanceJob and apply it again, or give the SpotInstanceVM spec.gpu.count 8 and a machine type to match"
+		refuse = "spec.jobTemplate.spec.template.spec: asks for 8 nvidia.com/gpu, and VMs of SpotInstanceVM a100 have 4: lower it, delete this SpotInstanceJob and apply it again (the training starts from zero), or give the SpotInstanceVM spec.gpu.count 8 and a machine type to match"
 		unfit  = "SpecValid False PodDoesNotFit: " + refuse
 		asked  = "GPUsIdle True FewerGPUsRequested: spec.jobTemplate.spec.template.spec: asks for "
-		again  = " in resources.limits, delete this SpotInstanceJob and apply it again"
+		again  = " in resources.limits, delete this SpotInstanceJob and apply it again (the training starts from zero)"
 	)
 	healthy := one(v1alpha1.InstanceReady, time.Hour)
 	for name, c := range map[string]struct {

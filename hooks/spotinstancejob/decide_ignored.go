@@ -16,14 +16,16 @@ type ignored struct{ reason, message string }
 // ignoredFields tells of what the user wrote and the operator does not follow.
 func (s *survey) ignoredFields() *condition {
 	var all []ignored
-	if s.invalid == nil {
-		all = append(ignoredRestarts(s.template.spec.Template.Spec), ignoredRules(s.template.spec.PodFailurePolicy)...)
-	}
 	if s.job.Spec.CheckpointConfig.CheckpointStorage != nil {
 		all = append(all, ignored{
 			v1alpha1.ReasonCheckpointStorage,
 			"spec.checkpointConfig.checkpointStorage is not used: the checkpoint agent stores checkpoints as images in checkpointImageRepo only",
 		})
+	}
+	if s.invalid == nil {
+		all = append(all, ignoredRestarts(s.template.spec.Template.Spec)...)
+		all = append(all, ignoredRules(s.template.spec.PodFailurePolicy)...)
+		all = append(all, rewritten(s.observed)...)
 	}
 	if len(all) == 0 {
 		return nil
@@ -45,8 +47,8 @@ func ignoredRestarts(pod corev1.PodSpec) []ignored {
 			field + " is not used: what ends is started again by a next attempt, from the best checkpoint; spec.jobTemplate.spec.backoffLimit says how often",
 		})
 	}
-	if pod.RestartPolicy == corev1.RestartPolicyAlways {
-		add(fieldOfPod + ".restartPolicy Always")
+	if pod.RestartPolicy == corev1.RestartPolicyAlways || pod.RestartPolicy == corev1.RestartPolicyOnFailure {
+		add(fieldOfPod + ".restartPolicy " + string(pod.RestartPolicy))
 	}
 	for i, c := range pod.InitContainers {
 		all = append(all, ignoredResizes(c, fmt.Sprintf("%s.initContainers[%d]", fieldOfPod, i))...)

@@ -20,7 +20,7 @@ func renderJob(o observed, a newAttempt) *applybatchv1.JobApplyConfiguration {
 	job := applybatchv1.Job(jobName(o.job, a.replica, a.attempt), o.job.Namespace)
 	template := *o.template.apply
 	if meta := template.ObjectMetaApplyConfiguration; meta != nil {
-		job.WithLabels(meta.Labels).WithAnnotations(meta.Annotations)
+		job.WithLabels(meta.Labels).WithAnnotations(withoutOwn(meta.Annotations))
 	}
 	labels := attemptLabels(o, a.replica, a.attempt)
 	job.WithLabels(labels).WithLabels(map[string]string{v1alpha1.LabelPool: poolID(o)}).WithAnnotations(jobAnnotations(o, a))

@@ -127,7 +127,8 @@ func TestNothingIsRestartedInPlace(t *testing.T) {
 		"a policy of a container":     {`{containers: [{name: a, image: a, restartPolicy: OnFailure}]}`, []string{at + "containers[0].restartPolicy is not used"}},
 		"rules of a container":        {`{containers: [{name: a, image: a}, {name: b, image: b, ` + rules + `}]}`, []string{at + "containers[1].restartPolicyRules is not used", "backoffLimit"}},
 		"the pod's, which no Job has": {`{restartPolicy: Always, containers: [{name: a, image: a}]}`, []string{at + "restartPolicy Always"}},
-		"the pod's":                   {`{restartPolicy: OnFailure, containers: [{name: a, image: a}]}`, nil},
+		"the pod's, as Jobs have it":  {`{restartPolicy: OnFailure, containers: [{name: a, image: a}]}`, []string{at + "restartPolicy OnFailure is not used"}},
+		"the pod's, as it stays":      {`{restartPolicy: Never, containers: [{name: a, image: a}]}`, nil},
 		"a sidecar":                   {`{initContainers: [{name: s, image: s, restartPolicy: Always}], containers: [{name: a, image: a}]}`, nil},
 		"a resize that restarts": {
 			`{restartPolicy: OnFailure, containers: [{name: a, image: a, resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}, {resourceName: memory, restartPolicy: RestartContainer}]}]}`,

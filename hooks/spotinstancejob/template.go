@@ -65,8 +65,8 @@ func parseTemplate(spec v1alpha1.SpotInstanceJobSpec) (template, *specError) {
 const (
 	// labelControllerUID is how Metacontroller tells the children of a parent; another value would stop every sync.
 	labelControllerUID = "controller-uid"
-	// again is how a template is changed.
-	again = ", delete this SpotInstanceJob and apply it again"
+	// again is how a template is changed, and what that costs: checkpoints are the SpotInstanceJob's.
+	again = ", delete this SpotInstanceJob and apply it again (the training starts from zero)"
 )
 
 // checkJobSpec refuses what batch/v1 has and a replica cannot be.

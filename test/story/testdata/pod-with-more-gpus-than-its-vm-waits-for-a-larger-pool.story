@@ -5,7 +5,7 @@ job resnet gpus=4 replicas=2
 wait job resnet condition=SpecValid:PodDoesNotFit
 message job resnet SpecValid
 ----
-spec.jobTemplate.spec.template.spec: asks for 4 nvidia.com/gpu, and VMs of SpotInstanceVM pool have 1: lower it, delete this SpotInstanceJob and apply it again, or give the SpotInstanceVM spec.gpu.count 4 and a machine type to match
+spec.jobTemplate.spec.template.spec: asks for 4 nvidia.com/gpu, and VMs of SpotInstanceVM pool have 1: lower it, delete this SpotInstanceJob and apply it again (the training starts from zero), or give the SpotInstanceVM spec.gpu.count 4 and a machine type to match
 
 status job resnet
 ----
