@@ -202,10 +202,24 @@ func TestNodeAgentMayDoNoMoreThanItHasTo(t *testing.T) {
 	require.Len(t, all.policyBindings, len(all.policies))
 	for i, policy := range all.policies {
 		assert.Equal(t, policy.Name, all.policyBindings[i].Spec.PolicyName)
+		if policy.Name == poolInUse {
+			continue // it is about people
+		}
 		assert.Equal(t, []admissionv1.ValidationAction{admissionv1.Deny}, all.policyBindings[i].Spec.ValidationActions)
 		assert.Equal(t, admissionv1.Fail, *policy.Spec.FailurePolicy)
 		assert.Equal(t, "request.userInfo.username == 'system:serviceaccount:"+nodeAgent+":"+nodeAgent+"'", policy.Spec.MatchConditions[0].Expression)
 	}
+}
+
+const poolInUse = "spot-instance-training-pool-in-use"
+
+// Deleting a pool whose VMs are in use is told, and never refused: namespaces and scripts must be able to go.
+func TestDeletingAPoolInUseIsOnlyWarnedOf(t *testing.T) {
+	all := load(t)
+	i := slices.IndexFunc(all.policyBindings, func(b admissionv1.ValidatingAdmissionPolicyBinding) bool { return b.Spec.PolicyName == poolInUse })
+	require.GreaterOrEqual(t, i, 0)
+	assert.Equal(t, []admissionv1.ValidationAction{admissionv1.Warn}, all.policyBindings[i].Spec.ValidationActions)
+	assert.Equal(t, admissionv1.Ignore, *all.policies[i].Spec.FailurePolicy)
 }
 
 func TestNodeAgentRunsOnEveryVMOfAPoolAndIsNobodySpecial(t *testing.T) {
