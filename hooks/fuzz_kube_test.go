@@ -49,6 +49,14 @@ func (k poolKube) Pool(context.Context, string, string) (*v1alpha1.SpotInstanceV
 	return k.sent.Parent.DeepCopy(), nil
 }
 
+// TrainingJob is there and has judged nothing.
+func (k poolKube) TrainingJob(_ context.Context, namespace, name string) (*v1alpha1.SpotInstanceJob, error) {
+	if k.is(apiServerIsDown) {
+		return nil, apierrors.NewServiceUnavailable("the API server is starting")
+	}
+	return &v1alpha1.SpotInstanceJob{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: "job"}}, nil
+}
+
 // Node is the one that was sent under this name, as far as it proves whose it is.
 func (k poolKube) Node(_ context.Context, name string) (*corev1.Node, error) {
 	nodes, err := webhook.Objects[sentNode](k.sent.Related, "Node.v1")

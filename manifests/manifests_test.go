@@ -172,6 +172,7 @@ func TestOperatorMayDoNoMoreThanItHasTo(t *testing.T) {
 		{APIGroups: []string{""}, Resources: []string{"pods/eviction"}, Verbs: []string{"create"}},
 		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}},
 		{APIGroups: []string{"training.training.dcnlab.com"}, Resources: []string{"spotinstancevms"}, Verbs: []string{"get", "list"}},
+		{APIGroups: []string{"training.training.dcnlab.com"}, Resources: []string{"spotinstancejobs"}, Verbs: []string{"get"}},
 	}, all.clusterRoles[name].Rules)
 	assert.Equal(t, []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"cluster-info"}, Verbs: []string{"get"}},

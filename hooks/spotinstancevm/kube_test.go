@@ -25,6 +25,11 @@ type fakeKube struct {
 	pool     func() *v1alpha1.SpotInstanceVM // as the API server has it; nil: there is none
 	gets     int                             // of the pool
 	poolDown bool                            // it cannot be read
+	judged   map[string]string               // what the SpotInstanceJob says of replicas, by the name of their Job
+	phase    v1alpha1.JobPhase               // of the SpotInstanceJob
+	reads    int                             // of the SpotInstanceJob
+	jobDown  bool                            // it cannot be read
+	jobUID   types.UID                       // empty: there is none
 	secrets  map[string]*corev1.Secret
 	asked    map[string]int      // how often for each Secret
 	signed   []string            // token ids that cluster-info is signed with
@@ -41,7 +46,7 @@ type fakeKube struct {
 }
 
 func newFakeKube() *fakeKube {
-	k := &fakeKube{secrets: map[string]*corev1.Secret{}, asked: map[string]int{}, nodes: map[string]*corev1.Node{}, signed: []string{"abcdef"}}
+	k := &fakeKube{jobUID: "resnet", judged: map[string]string{}, secrets: map[string]*corev1.Secret{}, asked: map[string]int{}, nodes: map[string]*corev1.Node{}, signed: []string{"abcdef"}}
 	k.putSecret("default/gcp-credentials", nil, map[string]string{"credentials.json": "key of the namespace"})
 	k.putSecret("default/kubeadm-join-token", nil, map[string]string{"token": token})
 	return k
@@ -105,6 +110,24 @@ func (k *fakeKube) Pool(_ context.Context, namespace, name string) (*v1alpha1.Sp
 		return pool.DeepCopy(), nil
 	}
 	return nil, notFound("spotinstancevms", name)
+}
+
+func (k *fakeKube) TrainingJob(_ context.Context, namespace, name string) (*v1alpha1.SpotInstanceJob, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.reads++
+	if k.jobDown {
+		return nil, apierrors.NewServiceUnavailable("the API server is starting")
+	}
+	if k.jobUID == "" {
+		return nil, notFound("spotinstancejobs", name)
+	}
+	job := &v1alpha1.SpotInstanceJob{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: k.jobUID}}
+	job.Status.Phase = k.phase
+	for child, phase := range k.judged {
+		job.Status.JobStatuses = append(job.Status.JobStatuses, v1alpha1.JobReplicaStatus{Name: child, Phase: phase})
+	}
+	return job, nil
 }
 
 func (k *fakeKube) Node(_ context.Context, name string) (*corev1.Node, error) {

@@ -258,46 +258,12 @@ func TestAVMOutlivesTheLastPodOnItUntilItsEndIsBelieved(t *testing.T) {
 	require.Equal(t, 1, w.gce.Calls()[gcefake.Delete])
 }
 
-// A trainer that traps SIGTERM exits 0 on its dying VM: the Job is Complete, and the job hook will restore the replica.
-func TestExitZeroOnADyingVMIsDemand(t *testing.T) {
-	w := ready(t, 1)
-	w.train(w.vm(0))
-	require.NoError(t, w.gce.PreemptWithoutNotice(w.vm(0)))
-	w.run(3 * time.Second)
-	require.Equal(t, v1alpha1.InstanceStopping, w.entry(w.vm(0)).State)
-	w.completeReplica()
-	w.sync()
-	require.EqualValues(t, 1, w.pool.Status.DesiredReplicas)
-}
-
-// When the pod is gone, nothing shows how it ended but the other replica, which a success would have ended.
-func TestExitZeroOfAPodThatIsGoneIsDemandWhileOthersGoOn(t *testing.T) {
-	for others, desired := range map[int]int32{0: 0, 1: 2} {
-		w := ready(t, 1+others)
-		w.train(w.vm(0))
-		w.completeReplica()
-		w.pods = nil
-		w.sync()
-		require.Equal(t, desired, w.pool.Status.DesiredReplicas)
-	}
-}
-
-func TestAPodThatEndedLongBeforeItsVMLeftIsNoDemand(t *testing.T) {
-	w := ready(t, 1)
-	w.train(w.vm(0))
-	w.completeReplica()
-	w.run(time.Minute)
-	require.NoError(t, w.gce.PreemptWithoutNotice(w.vm(0)))
-	w.sync()
-	w.sync()
-	require.Zero(t, w.pool.Status.DesiredReplicas)
-	require.Equal(t, 1, w.gce.Calls()[gcefake.Insert], "nothing is bought for a replica that is done")
-}
-
 // completeReplica lets the training pod exit 0 now, and its Job with it.
 func (w *world) completeReplica() {
 	w.pods[0].OwnerReferences = []metav1.OwnerReference{{UID: w.jobs[0].UID, Controller: new(true)}}
-	w.jobs[0].Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}}
+	w.jobs[0].Status.Conditions = []batchv1.JobCondition{{
+		Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(w.clock.Now()),
+	}}
 	w.endPod()
 }
 

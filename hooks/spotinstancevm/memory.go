@@ -33,6 +33,7 @@ type remembered struct {
 	zones   []string  // where the last sweep found VMs
 	sent    map[string]sentTo
 	answer  []v1alpha1.VMInstanceStatus // the last one
+	over    map[types.UID]bool          // Jobs that no attempt follows
 }
 
 // sentTo is where the insert of a VM was sent, and when.

@@ -31,6 +31,7 @@ type request struct {
 	podOf      map[types.UID]*corev1.Pod // by the UID of their Job
 	nodes      []corev1.Node
 	finalizing bool
+	over       map[types.UID]bool          // Jobs that no attempt follows
 	answer     []v1alpha1.VMInstanceStatus // the last one of this server, which status may not show yet
 }
 
@@ -75,6 +76,7 @@ func parse(r *webhook.Request[v1alpha1.SpotInstanceVM]) (request, error) {
 func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
+	r.over = h.readOver(ctx, r, second(h.now()))
 	o := observed{
 		now:        second(h.now()),
 		deletedAt:  timeOf(r.pool.DeletionTimestamp),

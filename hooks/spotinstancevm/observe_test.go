@@ -29,7 +29,7 @@ func TestDemandCountsReplicasNotAttempts(t *testing.T) {
 		"another attempt of one replica":   {edit: []func(*batchv1.Job){func(j *batchv1.Job) { j.Labels[v1alpha1.LabelReplica] = "1" }}, want: 1},
 		"the same replica of another job":  {edit: []func(*batchv1.Job){func(j *batchv1.Job) { j.Labels[v1alpha1.LabelReplica], j.Labels[v1alpha1.LabelJobUID] = "1", "bert" }}, want: 2},
 		"failed, a successor follows":      {edit: []func(*batchv1.Job){is(batchv1.JobFailed)}, want: 2},
-		"failed for good":                  {edit: []func(*batchv1.Job){is(batchv1.JobFailed), final}, want: 1},
+		"failed for the last time":         {edit: []func(*batchv1.Job){is(batchv1.JobFailed), final}, want: 2},
 		"the last attempt, not failed yet": {edit: []func(*batchv1.Job){final}, want: 2},
 		"complete, and the other goes on":  {edit: []func(*batchv1.Job){is(batchv1.JobComplete)}, want: 2},
 		"being deleted":                    {edit: []func(*batchv1.Job){func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{Time: time.Unix(1_700_000_000, 0)} }}, want: 1},

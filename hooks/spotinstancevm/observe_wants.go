@@ -56,7 +56,7 @@ func wantsOf(r request, now time.Time) []want {
 // wantsVM tells whether a Job's replica can use a VM:
 //
 //	the Job is being deleted, or is no attempt of a SpotInstanceJob        no
-//	it ended, and no attempt follows it                                    no
+//	it ended, and no attempt follows it: see readOver                      no
 //	it is suspended by somebody else, and its pod does not run (any more)  no
 //	its pod has scheduling gates                                           no
 //	it has had no pod for PodGrace                                         no
@@ -67,7 +67,7 @@ func (r request) wantsVM(job batchv1.Job, now time.Time) bool {
 	switch {
 	case job.DeletionTimestamp != nil || !isAttempt(job):
 		return false
-	case isOver(job) && !r.endedWithVM(job):
+	case r.over[job.UID]:
 		return false
 	case job.Spec.Suspend != nil && *job.Spec.Suspend && !hasPod:
 		return false
@@ -129,34 +129,6 @@ func podCondition(pod corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondi
 
 func hasEndedJob(job batchv1.Job) bool {
 	return jobIs(job, batchv1.JobComplete) || jobIs(job, batchv1.JobFailed)
-}
-
-// isOver tells whether no attempt follows this one, if it ended by itself.
-func isOver(job batchv1.Job) bool {
-	final := job.Annotations[v1alpha1.AnnotationFinalAttempt] == "true"
-	return jobIs(job, batchv1.JobComplete) || final && jobIs(job, batchv1.JobFailed)
-}
-
-// endedWithVM tells whether the attempt's VM was on its way out when it ended, so that the job hook takes the end for a
-// loss, whatever the exit code: trainers trap SIGTERM and exit 0. A VM that leaves later than that had no part in it. When
-// the pod is gone, that the other replicas go on tells it: a success would have ended them.
-func (r request) endedWithVM(job batchv1.Job) bool {
-	pod := r.podOf[job.UID]
-	if pod == nil {
-		return jobIs(job, batchv1.JobComplete) && r.othersGoOn(job)
-	}
-	return slices.ContainsFunc(r.pool.Status.ProvisionedInstances, func(entry v1alpha1.VMInstanceStatus) bool {
-		leaves := entry.State == v1alpha1.InstanceStopping || entry.State == v1alpha1.InstanceGone
-		return entry.Name == pod.Spec.NodeName && leaves && entry.Since != nil && entry.Since.Time.Before(endOf(*pod).Add(keepEnded))
-	})
-}
-
-// othersGoOn tells whether an attempt of the same training job has not ended.
-func (r request) othersGoOn(job batchv1.Job) bool {
-	return slices.ContainsFunc(r.jobs, func(other batchv1.Job) bool {
-		return other.UID != job.UID && other.Labels[v1alpha1.LabelJobUID] == job.Labels[v1alpha1.LabelJobUID] &&
-			other.DeletionTimestamp == nil && !hasEndedJob(other)
-	})
 }
 
 func jobIs(job batchv1.Job, condition batchv1.JobConditionType) bool {

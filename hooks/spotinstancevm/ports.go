@@ -24,6 +24,12 @@ type Proof interface {
 	Node(ctx context.Context, name string) (*corev1.Node, error)
 }
 
+// Verdicts is what the hook of SpotInstanceJobs has judged.
+type Verdicts interface {
+	// TrainingJob returns the SpotInstanceJob of this namespace and name.
+	TrainingJob(ctx context.Context, namespace, name string) (*v1alpha1.SpotInstanceJob, error)
+}
+
 // Keys is what VMs are bought and join the cluster with.
 type Keys interface {
 	// Secret returns one Secret.
@@ -36,6 +42,7 @@ type Keys interface {
 // k8s.io/apimachinery/pkg/api/errors; every call ends when ctx ends.
 type Kube interface {
 	Proof
+	Verdicts
 	Keys
 	// TaintNode puts the taint on the Node that Proof has just returned, or takes it off; key and effect identify it. Done
 	// already is no error.

@@ -92,7 +92,7 @@ func (j relatedJob) object() batchv1.Job {
 	job.Spec.Suspend, job.Status.StartTime, job.Status.Active = j.Spec.Suspend, j.Status.StartTime, j.Status.Active
 	for _, c := range j.Status.Conditions {
 		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
-			Type: batchv1.JobConditionType(c.Type), Status: corev1.ConditionStatus(c.Status),
+			Type: batchv1.JobConditionType(c.Type), Status: corev1.ConditionStatus(c.Status), LastTransitionTime: c.LastTransitionTime,
 		})
 	}
 	return job

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
@@ -31,20 +32,40 @@ func (c *Client) Pools(ctx context.Context) ([]v1alpha1.SpotInstanceVM, error) {
 
 // Pool returns the SpotInstanceVM of this namespace and name, from etcd and not from a cache.
 func (c *Client) Pool(ctx context.Context, namespace, name string) (*v1alpha1.SpotInstanceVM, error) {
-	body, err := c.api.CoreV1().RESTClient().Get().
-		AbsPath("/apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "namespaces", namespace, "spotinstancevms", name).
-		SetHeader("Accept", "application/json").DoRaw(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var pool v1alpha1.SpotInstanceVM
-	if err := json.Unmarshal(body, &pool); err != nil {
-		return nil, fmt.Errorf("decode SpotInstanceVM %s/%s: %w", namespace, name, err)
+	if err := c.get(ctx, "SpotInstanceVM", namespace, name, &pool); err != nil {
+		return nil, err
 	}
 	if pool.Kind != "SpotInstanceVM" || pool.Name != name || pool.UID == "" {
 		return nil, fmt.Errorf("the answer for SpotInstanceVM %s/%s is a %q named %q", namespace, name, pool.Kind, pool.Name)
 	}
 	return &pool, nil
+}
+
+// TrainingJob returns the SpotInstanceJob of this namespace and name, from etcd and not from a cache.
+func (c *Client) TrainingJob(ctx context.Context, namespace, name string) (*v1alpha1.SpotInstanceJob, error) {
+	var job v1alpha1.SpotInstanceJob
+	if err := c.get(ctx, "SpotInstanceJob", namespace, name, &job); err != nil {
+		return nil, err
+	}
+	if job.Kind != "SpotInstanceJob" || job.Name != name || job.UID == "" {
+		return nil, fmt.Errorf("the answer for SpotInstanceJob %s/%s is a %q named %q", namespace, name, job.Kind, job.Name)
+	}
+	return &job, nil
+}
+
+// get reads one object of this operator's kinds.
+func (c *Client) get(ctx context.Context, kind, namespace, name string, into any) error {
+	body, err := c.api.CoreV1().RESTClient().Get().
+		AbsPath("/apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "namespaces", namespace, strings.ToLower(kind)+"s", name).
+		SetHeader("Accept", "application/json").DoRaw(ctx)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("decode %s %s/%s: %w", kind, namespace, name, err)
+	}
+	return nil
 }
 
 func wholeList(body []byte) ([]v1alpha1.SpotInstanceVM, error) {

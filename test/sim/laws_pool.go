@@ -101,7 +101,7 @@ func (l *Laws) seeDemand(namespace, name string) {
 }
 
 // sizeOf is how many VMs a pool should have for these Jobs. It is lenient with one that ended moments ago: if its VM had a
-// part in that, its replica still wants one.
+// part in that, its replica still wants one. So does that of one which its SpotInstanceJob says was lost: a next attempt follows.
 func (l *Laws) sizeOf(pool *v1alpha1.SpotInstanceVM, jobs []*Record) int {
 	id := v1alpha1.PoolID(pool.Namespace, pool.Name)
 	demand := map[[2]string]bool{}
@@ -110,7 +110,7 @@ func (l *Laws) sizeOf(pool *v1alpha1.SpotInstanceVM, jobs []*Record) int {
 		if r.Namespace != pool.Namespace || job.Labels[v1alpha1.LabelPool] != id || job.DeletionTimestamp != nil {
 			continue
 		}
-		if ended := endOf(job); ended.IsZero() || l.world.Clock.Now().Sub(ended) < passes || l.mayBeLost(pool, job) || othersGoOn(job, jobs) {
+		if ended := endOf(job); ended.IsZero() || l.world.Clock.Now().Sub(ended) < passes || l.mayBeLost(pool, job) || othersGoOn(job, jobs) || l.isFollowed(job) {
 			demand[[2]string{job.Labels[v1alpha1.LabelJobUID], job.Labels[v1alpha1.LabelReplica]}] = true
 		}
 	}
@@ -256,4 +256,17 @@ func (l *Laws) judgeSize(uid types.UID, past *poolPast) {
 	if serving > most {
 		l.violate("no-vm-too-many", "pool %s has %d VMs that serve, and %d were wanted", uid, serving, most)
 	}
+}
+
+// isFollowed tells whether the SpotInstanceJob of a Job that has ended says that it was lost.
+func (l *Laws) isFollowed(job *batchv1.Job) bool {
+	for _, owner := range job.OwnerReferences {
+		r := l.world.API.Get(Key{"SpotInstanceJob", job.Namespace, owner.Name})
+		if r != nil && slices.ContainsFunc(As[*v1alpha1.SpotInstanceJob](r).Status.JobStatuses, func(replica v1alpha1.JobReplicaStatus) bool {
+			return replica.Name == job.Name && replica.Phase == v1alpha1.ReplicaLost
+		}) {
+			return true
+		}
+	}
+	return false
 }

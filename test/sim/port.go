@@ -79,6 +79,11 @@ func (p *Port) Pool(_ context.Context, namespace, name string) (*v1alpha1.SpotIn
 	return read[*v1alpha1.SpotInstanceVM](p, Key{"SpotInstanceVM", namespace, name})
 }
 
+// TrainingJob is as spotinstancevm.Kube says.
+func (p *Port) TrainingJob(_ context.Context, namespace, name string) (*v1alpha1.SpotInstanceJob, error) {
+	return read[*v1alpha1.SpotInstanceJob](p, Key{"SpotInstanceJob", namespace, name})
+}
+
 // Node is as spotinstancevm.Kube says.
 func (p *Port) Node(_ context.Context, name string) (*corev1.Node, error) {
 	return read[*corev1.Node](p, Key{Kind: "Node", Name: name})
