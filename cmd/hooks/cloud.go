@@ -82,3 +82,9 @@ func (c countedCloud) Delete(ctx context.Context, zone, name, requestID string) 
 	c.count("instances.delete", err)
 	return operation, err
 }
+
+func (c countedCloud) MachineType(ctx context.Context, zone, name string) (gce.MachineType, error) {
+	machineType, err := c.cloud.MachineType(ctx, zone, name)
+	c.count("machineTypes.get", err)
+	return machineType, err
+}

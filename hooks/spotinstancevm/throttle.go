@@ -106,6 +106,11 @@ func (c throttled) Delete(ctx context.Context, zone, name, requestID string) (gc
 	return calling(c, "delete "+name+" in "+zone, func() (gce.Operation, error) { return c.cloud.Delete(ctx, zone, name, requestID) })
 }
 
+// MachineType reads as gce.Cloud does.
+func (c throttled) MachineType(ctx context.Context, zone, name string) (gce.MachineType, error) {
+	return calling(c, "get machine type "+name+" in "+zone, func() (gce.MachineType, error) { return c.cloud.MachineType(ctx, zone, name) })
+}
+
 func calling[Answer any](c throttled, call string, do func() (Answer, error)) (Answer, error) {
 	if err := c.throttle.refuse(c.project, call); err != nil {
 		var none Answer

@@ -41,6 +41,18 @@ type Cloud interface {
 
 	// Delete asks for a VM to be deleted and returns at once. An absent VM is an error of kind NotFound.
 	Delete(ctx context.Context, zone, name, requestID string) (Operation, error)
+
+	// MachineType reads the size of a machine type. One that the zone does not have, or an unknown zone, is an error of kind NotFound.
+	MachineType(ctx context.Context, zone, name string) (MachineType, error)
+}
+
+// MachineType is a machine type as GCE reports it.
+type MachineType struct {
+	Name         string
+	CPUs         int64  // that a VM sees
+	MemoryMiB    int64  // of which the kernel takes some
+	Architecture string // X86_64, ARM64, or empty
+	LocalSSDs    int64  // disks that every VM of this type has besides its boot disk
 }
 
 // Instance is a VM as GCE reports it.

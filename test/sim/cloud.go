@@ -160,6 +160,14 @@ func (c connection) Delete(ctx context.Context, zone, name, requestID string) (g
 	})
 }
 
+// MachineType is as gce.Cloud says.
+func (c connection) MachineType(ctx context.Context, zone, name string) (gce.MachineType, error) {
+	call := gcefake.Call{Method: gcefake.GetMachineType, Zone: zone, Name: name}
+	return perform(ctx, c.Cloud, call, func(ctx context.Context) (gce.MachineType, error) {
+		return c.gce.MachineType(ctx, zone, name)
+	})
+}
+
 // perform makes one call, well or as the fault says that waits for it.
 func perform[T any](ctx context.Context, c *Cloud, call gcefake.Call, send func(context.Context) (T, error)) (T, error) {
 	if c.isDead() {

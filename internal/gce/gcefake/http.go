@@ -12,7 +12,7 @@ import (
 const maxBody = 2 << 20 // bytes of an insert: metadata is at most 512 KB, before escaping
 
 // Handler serves the compute API, v1, of all projects: instances and zone operations, as far as package gce calls
-// them, and the two gets. It asks for no credentials.
+// them, two gets, and machine types. It asks for no credentials.
 func (f *Fake) Handler() http.Handler {
 	r := chi.NewRouter()
 	r.Route("/compute/v1/projects/{project}", func(r chi.Router) {
@@ -24,6 +24,7 @@ func (f *Fake) Handler() http.Handler {
 			r.Delete("/instances/{name}", f.serveDelete)
 			r.Get("/operations", f.serveOperations)
 			r.Get("/operations/{name}", f.serveOperation)
+			r.Get("/machineTypes/{name}", f.serveMachineType)
 		})
 	})
 	return r

@@ -19,6 +19,7 @@ const (
 	Delete           Method = "Delete"
 	GetInstance      Method = "GetInstance"
 	GetOperation     Method = "GetOperation"
+	GetMachineType   Method = "GetMachineType"
 )
 
 // Call is a call, or a pattern of calls in which an empty field matches all. A pattern that names a zone also
@@ -26,7 +27,7 @@ const (
 type Call struct {
 	Method Method
 	Zone   string
-	Name   string // of the instance
+	Name   string // of the instance, or of the machine type
 }
 
 // Behaviour is how a call goes that does not go well.

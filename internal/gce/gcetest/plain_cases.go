@@ -111,6 +111,17 @@ var plainTests = map[string]func(*plain){
 		assert.Equal(p, []string{p.name(3), p.name(2)}, targets(p.operations(p.Zones[0], since)))
 		assert.Equal(p, []string{p.name(3), p.name(2), p.name(1)}, targets(p.operations(p.Zones[0], time.Time{})))
 	},
+	"a machine type tells its size, where there is one": func(p *plain) {
+		found, err := p.Cloud.MachineType(p.Context(), p.Zones[0], p.Spec.MachineType)
+		require.NoError(p, err)
+		assert.Equal(p, p.Spec.MachineType, found.Name)
+		assert.Positive(p, found.CPUs)
+		assert.Positive(p, found.MemoryMiB)
+		_, err = p.Cloud.MachineType(p.Context(), p.Zones[0], "n1-nothing-8")
+		p.requireKind(gce.NotFound, err)
+		_, err = p.Cloud.MachineType(p.Context(), "mars-north1-a", p.Spec.MachineType)
+		require.Error(p, err)
+	},
 	"a zone that does not exist": func(p *plain) {
 		_, err := p.Cloud.Instances(p.Context(), "mars-north1-a", nil)
 		p.requireKind(gce.Invalid, err)

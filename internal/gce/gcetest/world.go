@@ -189,6 +189,10 @@ func (w *world) everyCall() map[string]func(context.Context) error {
 		"AllInstances": func(ctx context.Context) error { _, err := w.cloud.AllInstances(ctx, nil); return err },
 		"Instance":     func(ctx context.Context) error { _, err := w.cloud.Instance(ctx, zoneA, "vm-1"); return err },
 		"Operations":   func(ctx context.Context) error { _, err := w.cloud.Operations(ctx, zoneA, time.Time{}); return err },
+		"MachineType": func(ctx context.Context) error {
+			_, err := w.cloud.MachineType(ctx, zoneA, "n1-standard-8")
+			return err
+		},
 		"Insert": func(ctx context.Context) error {
 			_, err := w.cloud.Insert(ctx, w.spec("vm-new", zoneA), request())
 			return err
