@@ -52,7 +52,7 @@ const (
 	ReasonImageExcluded        = "ImageExcluded"        // RestoreFailed
 	ReasonStartedOver          = "StartedOver"          // NoUsableCheckpoint
 	ReasonUnsavedState         = "UnsavedState"         // CheckpointsMayNotRestore: volumes, shared memory, connections
-	ReasonPodDoesNotFit        = "PodDoesNotFit"        // SpecValid: a pod asks for more GPUs than the pool's VMs have
+	ReasonPodDoesNotFit        = "PodDoesNotFit"        // SpecValid: no VM of the pool can run a pod: labels, zones or size; VMsUsable of the pool says so, too
 	ReasonFewerGPUsRequested   = "FewerGPUsRequested"   // GPUsIdle
 	ReasonIntervalTooShort     = "IntervalTooShort"     // CheckpointsTooOften
 	ReasonReplicasCostMore     = "ReplicasCostMore"     // CheaperOnDemand
@@ -73,6 +73,7 @@ const (
 	ReplicaEnding        = "Ending"        // ended moments ago; not known yet whether the VM took it down
 	ReplicaBackingOff    = "BackingOff"    // failed; the next attempt follows after a back-off
 	ReplicaRestoreFailed = "RestoreFailed" // the checkpoint image would not run; the next attempt follows
+	ReplicaRejected      = "Rejected"      // the kubelet of its VM rejected the pod; the next attempt follows
 	ReplicaFailed        = "Failed"        // failed for good
 	ReplicaSucceeded     = "Succeeded"     // completed the training
 )
@@ -92,6 +93,7 @@ const (
 	WaitStarting          = "Starting"             // the pod is on a VM, and its containers do not run yet
 	WaitForCheckpoint     = "WaitingForCheckpoint" // its successor starts when a checkpoint is complete
 	WaitVMLost            = "VMLost"               // its VM is gone or going; a successor follows
+	WaitRejected          = "Rejected"             // the kubelet of its VM rejected the pod; the next attempt follows
 	WaitEnding            = "Ending"               // it ended moments ago; whether its VM took it down is known soon
 	WaitBackingOff        = "BackingOff"           // it failed; the next attempt follows later
 	WaitSuspended         = "Suspended"            // spec.suspend

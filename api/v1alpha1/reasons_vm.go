@@ -69,6 +69,7 @@ const (
 	ReasonNodeCordoned    = "NodeCordoned"    // VMsUsable: somebody cordoned a Node
 	ReasonNodeUnfit       = "NodeUnfit"       // VMsUsable: a Node has a foreign taint or has lost GPUs, and no pod lands there
 	ReasonUnschedulable   = "Unschedulable"   // VMsUsable: the scheduler binds a pod to no VM that is Ready and free
+	ReasonPodsRejected    = "PodsRejected"    // VMsUsable: the kubelet of a VM rejects one pod after the other
 	ReasonNoticeRefused   = "NoticeRefused"   // NoticeGiven: GCE refuses scheduling.preemptionNoticeDuration
 	ReasonPricesUnusable  = "PricesUnusable"  // CostKnown: the table cannot be read
 	ReasonPriceMissing    = "PriceMissing"    // CostKnown: the table lacks a line
@@ -89,6 +90,7 @@ const (
 	VMSpotIsBack   = "SpotIsBack"   // an on-demand VM whose work goes to a spot VM that is Ready
 	VMNodeNotReady = "NodeNotReady" // its Node was not Ready for so long that the VM was given up
 	VMNotNeeded    = "NotNeeded"    // beyond what is wanted
+	VMRejectsPods  = "RejectsPods"  // its kubelet rejected several pods of one replica in a row
 	VMPoolDeleted  = "PoolDeleted"  // the pool is being deleted
 	VMNameTaken    = "NameTaken"    // a VM of somebody else has its name
 	VMSuperseded   = "Superseded"   // it failed before the spec was edited, and is not held against the pool any more

@@ -260,13 +260,13 @@ type JobReplicaStatus struct {
 	// +optional
 	NodeName string `json:"nodeName,omitempty"`
 
-	// Pending, Starting, Running, Doomed, Lost, Ending, BackingOff, RestoreFailed, Succeeded or Failed.
+	// Pending, Starting, Running, Doomed, Lost, Ending, BackingOff, RestoreFailed, Rejected, Succeeded or Failed.
 	// +optional
 	Phase string `json:"phase,omitempty"`
 
 	// Why the replica does not train; empty while it does. The message of the condition Ready tells more, and the remedy: NoCapacity,
 	// PoolFull, WaitingForVM, Unschedulable, NoPod, SchedulingGated, SuspendedByOthers, WaitingForJob, PoolUnavailable, SpecInvalid, Starting,
-	// WaitingForCheckpoint, VMLost, Ending, BackingOff, Suspended or Over.
+	// WaitingForCheckpoint, VMLost, Rejected, Ending, BackingOff, Suspended or Over.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 

@@ -70,6 +70,21 @@ type SpotInstanceVMStatus struct {
 	// +optional
 	UnschedulableReplicas []UnschedulableReplica `json:"unschedulableReplicas,omitempty"`
 
+	// What a VM of the pool has for pods, as far as it is known.
+	// +optional
+	Machine *MachineStatus `json:"machine,omitempty"`
+
+	// Keys of labels that Nodes of the pool have been seen with and that nothing in the spec tells of: somebody in the cluster sets them.
+	// A pod that asks for one of them is left to the scheduler.
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=set
+	// +optional
+	OtherNodeLabels []string `json:"otherNodeLabels,omitempty"`
+
+	// Nodes of the user's own that serve the pool.
+	// +optional
+	LentNodes int32 `json:"lentNodes,omitempty"`
+
 	// Since when no zone has had a spot VM for this pool. Only with SpotWithStandardFallback.
 	// +optional
 	SpotUnavailableSince *metav1.Time `json:"spotUnavailableSince,omitempty"`
@@ -188,7 +203,7 @@ type VMInstanceStatus struct {
 	Since *metav1.Time `json:"since,omitempty"`
 
 	// Why the VM is leaving or gone: Preempted, Stopped, Lost, RunLimit, SpotIsBack, JoinTimeout, NodeNotReady, NotNeeded,
-	// PoolDeleted, NameTaken, or the kind of failure of its insert, such as Stockout.
+	// RejectsPods, PoolDeleted, NameTaken, or the kind of failure of its insert, such as Stockout.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
@@ -200,6 +215,36 @@ type VMInstanceStatus struct {
 	// +optional
 	PassedOverSince *metav1.Time `json:"passedOverSince,omitempty"`
 }
+
+// MachineStatus is the size of the pool's VMs. A pod that asks for more gets no VM.
+type MachineStatus struct {
+	// GCE machine type that this is about.
+	MachineType string `json:"machineType"`
+
+	// CPU architecture, in Kubernetes' words: amd64 or arm64.
+	// +optional
+	Architecture string `json:"architecture,omitempty"`
+
+	// The most that pods can have: cpu, memory and ephemeral-storage, those that are known.
+	// +optional
+	Allocatable corev1.ResourceList `json:"allocatable,omitempty"`
+
+	// Where allocatable is from. MachineType: Compute Engine says so of the machine type; a Node leaves less for pods. Node: the most that
+	// Nodes of the pool have left for pods since the spec was last changed.
+	// +optional
+	Source MachineSource `json:"source,omitempty"`
+}
+
+// MachineSource is where the size of a VM is known from.
+// +kubebuilder:validation:Enum=MachineType;Node
+type MachineSource string
+
+const (
+	// MachineSourceType is Compute Engine's word for the machine type.
+	MachineSourceType MachineSource = "MachineType"
+	// MachineSourceNode is the allocatable of a Node.
+	MachineSourceNode MachineSource = "Node"
+)
 
 // UnschedulableReplica is a replica whose pod the scheduler binds to none of the pool's VMs that are Ready and free.
 type UnschedulableReplica struct {
