@@ -98,6 +98,7 @@ type survey struct {
 	planned  []newBackup
 	created  []newAttempt
 	waits    map[int32]string // by replica: the checkpoint that its successor waits for, and why that one
+	unfit    *specError       // see misfit
 	alarm    time.Time        // earliest time at which the same facts lead elsewhere
 }
 
@@ -111,6 +112,7 @@ type slot struct {
 
 func surveyOf(o observed) *survey {
 	s := &survey{observed: o, carried: o.ledger, verdicts: map[string]verdict{}, waits: map[int32]string{}}
+	s.unfit = s.findMisfit()
 	for _, a := range o.attempts {
 		s.verdicts[a.name] = s.judge(a)
 	}
@@ -228,7 +230,7 @@ func (s *survey) conclude(phase v1alpha1.JobPhase) decision {
 func (s *survey) trainingPhase() v1alpha1.JobPhase {
 	phase, mayTrain := v1alpha1.JobPending, false
 	for _, of := range s.slots {
-		if of.verdict == running || of.verdict == ending {
+		if of.verdict == running || of.verdict == ending && !of.newest.isRejected() {
 			phase = v1alpha1.JobRunning
 		}
 		mayTrain = mayTrain || of.verdict == running || of.verdict == ending || of.verdict == doomed || of.verdict == starting

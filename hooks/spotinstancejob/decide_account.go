@@ -41,7 +41,7 @@ func (s *survey) recall(settled *ledger) {
 
 // ended is true when the slot's newest attempt will never train again and has not succeeded.
 func (of slot) ended() bool {
-	return of.verdict == lost || of.verdict == failed || of.verdict == restoreFailed
+	return of.verdict == lost || of.verdict == failed || of.verdict == restoreFailed || of.verdict == rejected
 }
 
 // isCounted is true when status already includes the end of the slot's newest attempt.
@@ -59,6 +59,10 @@ func (s *survey) account(l ledger, of slot) ledger {
 		return l
 	}
 	account.Through, account.LastLoss = a.attempt, time.Time{}
+	before := account.Rejections
+	if a.started() || of.verdict != lost && of.verdict != doomed {
+		account.Rejections = v1alpha1.Rejections{}
+	}
 	switch of.verdict {
 	case failed:
 		account.Failures++
@@ -70,6 +74,12 @@ func (s *survey) account(l ledger, of slot) ledger {
 		if a.pod != nil {
 			account.RestoreError = a.pod.message
 		}
+	case rejected:
+		said := before.Said
+		if a.pod != nil && a.pod.rejected != "" {
+			said = a.pod.rejected
+		}
+		account.Rejections = before.And(a.node, said)
 	case lost, doomed:
 		account.Losses++
 		account.LastLoss = a.end().UTC().Truncate(time.Second)

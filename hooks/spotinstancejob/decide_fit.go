@@ -11,9 +11,30 @@ import (
 // fieldOfPod is where the user wrote what the pod asks for.
 const fieldOfPod = "spec.jobTemplate.spec.template.spec"
 
-// misfit is a template whose pod no VM of the pool has enough GPUs for, and what to do; nil as long as that is not known.
-// Such a pod would wait for ever, on a VM bought for it.
-func (s *survey) misfit() *specError {
+// misfit is a template whose pod no VM of the pool can run, and what to do; nil as long as that is not known. Such a pod would wait for
+// ever, on a VM bought for it.
+func (s *survey) misfit() *specError { return s.unfit }
+
+func (s *survey) findMisfit() *specError {
+	if tooFew := s.tooFewGPUs(); tooFew != nil {
+		return tooFew
+	}
+	if s.invalid != nil || s.pool == nil {
+		return nil
+	}
+	found := s.pool.fit.Check(&s.template.spec.Template.Spec)
+	if found == nil {
+		return nil
+	}
+	field := fieldOfPod
+	if found.Field != "" {
+		field += "." + found.Field
+	}
+	return &specError{field, found.Problem, found.Remedy}
+}
+
+// tooFewGPUs is a template whose pod no VM of the pool has enough GPUs for.
+func (s *survey) tooFewGPUs() *specError {
 	asked, had, known := s.gpus()
 	if !known || asked <= had {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -135,6 +136,45 @@ func TestWhatIsSaidOfTheFit(t *testing.T) {
 				said = append(said, fmt.Sprintf("%s %s %s: %s", found.Type, found.Status, found.Reason, found.Message))
 			}
 			assert.Equal(t, c.want, said)
+		})
+	}
+}
+
+// TestFitOfLabelsAndSize: a pod that asks for labels, zones or a size that no VM of the pool has is refused as one with too many GPUs is.
+func TestFitOfLabelsAndSize(t *testing.T) {
+	const container = `"containers":[{"name":"trainer","image":"acme/train:1","resources":{"limits":{"nvidia.com/gpu":1}%s}}]`
+	pod := func(spec string) fact { return podWith(spec + fmt.Sprintf(container, "")) }
+	cpus := func(n int) fact { return podWith(fmt.Sprintf(container, fmt.Sprintf(`,"requests":{"cpu":%d}`, n))) }
+	size := func(w *world) {
+		w.pool.Status.Machine = &v1alpha1.MachineStatus{MachineType: "a2-highgpu-1g", Allocatable: corev1.ResourceList{corev1.ResourceCPU: *resource.NewQuantity(12, resource.DecimalSI)}}
+	}
+	gke := pod(`"nodeSelector":{"cloud.google.com/gke-accelerator":"nvidia-tesla-a100"},`)
+	labelled := func(w *world) {
+		w.pool.Spec.NodeLabels = map[string]string{"cloud.google.com/gke-accelerator": "nvidia-tesla-a100"}
+	}
+	const start = "Pending; start r0-a1; start r1-a1"
+	for name, c := range map[string]struct {
+		given []fact
+		want  string
+		says  string // in SpecValid; empty: it is
+	}{
+		"a label that no Node has":  {[]fact{gke}, "Invalid", `spec.jobTemplate.spec.template.spec.nodeSelector[cloud.google.com/gke-accelerator]: no Node of SpotInstanceVM a100 will have cloud.google.com/gke-accelerator=nvidia-tesla-a100: add the line cloud.google.com/gke-accelerator: "nvidia-tesla-a100" to its spec.nodeLabels, or remove it, delete this SpotInstanceJob and apply it again`},
+		"and that the pool gives":   {[]fact{gke, labelled}, start, ""},
+		"what trains goes on":       {[]fact{gke, peers(time.Minute)}, "Running; keep r0-a1 r1-a1; resync 29m0s", "add the line"},
+		"no pool tells":             {[]fact{gke, noPool}, "Pending", ""},
+		"as many CPUs as there are": {[]fact{cpus(12), size}, start, ""},
+		"more CPUs":                 {[]fact{cpus(13), size}, "Invalid", "spec.jobTemplate.spec.template.spec: asks for 13 cpu, and VMs of SpotInstanceVM a100 (a2-highgpu-1g) have 12: lower the requests, delete this SpotInstanceJob and apply it again, or give the SpotInstanceVM a larger spec.gcp.machineType"},
+		"nobody knows how many":     {[]fact{cpus(13)}, start, ""},
+		"one waits for its VM":      {[]fact{cpus(13), size, replicas(1), anAttempt(0, 1)}, "Invalid; keep r0-a1", "asks for 13 cpu"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, d := given(c.given...).decide(t)
+			assert.Equal(t, c.want, told(o, d))
+			if c.says == "" {
+				assert.NotContains(t, fmt.Sprint(d.conditions), v1alpha1.ReasonPodDoesNotFit)
+				return
+			}
+			assert.Contains(t, messageOf(d, v1alpha1.ConditionSpecValid), c.says)
 		})
 	}
 }

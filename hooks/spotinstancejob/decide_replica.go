@@ -45,7 +45,7 @@ func (s *survey) hasPlace() bool {
 
 func (s *survey) needsSuccessor(of slot) bool {
 	switch of.verdict {
-	case lost, doomed, restoreFailed:
+	case lost, doomed, restoreFailed, rejected:
 		return true
 	case failed:
 		return !s.exhausted(of)
@@ -58,9 +58,14 @@ func (s *survey) exhausted(of slot) bool {
 	return of.verdict == failed && s.failures(of.replica) > s.backoffLimit()
 }
 
-// restartAt is when back-off allows the next attempt: failures always back off, losses from the fifth quick one in a row.
+// restartAt is when back-off allows the next attempt: failures always back off, losses from the fifth quick one in a row. A rejected pod
+// is followed by the next soon, so that a VM that rejects all is known as such soon.
 func restartAt(of slot, account account) time.Time {
 	switch {
+	case of.verdict == rejected && account.Rejections.IsRest():
+		return of.newest.end().Add(rest)
+	case of.verdict == rejected:
+		return of.newest.end().Add(firstBackoff)
 	case of.verdict == failed:
 		return of.newest.end().Add(backoff(account.Failures))
 	case account.QuickLosses >= quickLossLimit:
@@ -139,7 +144,7 @@ func (s *survey) chooseSlots() []slot {
 		switch of.verdict {
 		case failed, restoreFailed:
 			return 0
-		case pending, starting:
+		case pending, starting, rejected:
 			return 1
 		case doomed, lost:
 			return 2

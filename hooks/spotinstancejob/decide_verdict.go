@@ -20,6 +20,7 @@ const (
 	lost          verdict = v1alpha1.ReplicaLost
 	ending        verdict = v1alpha1.ReplicaEnding
 	restoreFailed verdict = v1alpha1.ReplicaRestoreFailed
+	rejected      verdict = v1alpha1.ReplicaRejected
 	failed        verdict = v1alpha1.ReplicaFailed
 	succeeded     verdict = v1alpha1.ReplicaSucceeded
 )
@@ -72,6 +73,8 @@ func (s *survey) remember(a attempt) verdict {
 		return succeeded
 	case past == v1alpha1.ReplicaRestoreFailed && a.failed:
 		return restoreFailed
+	case past == v1alpha1.ReplicaRejected && a.failed:
+		return rejected
 	case (past == v1alpha1.ReplicaFailed || past == v1alpha1.ReplicaBackingOff) && a.failed:
 		return failed
 	case past == v1alpha1.ReplicaLost && (a.complete || a.failed || a.pod == nil):
@@ -103,13 +106,15 @@ func (s *survey) isDoubtful(a attempt) bool {
 }
 
 // judgeFailed blames the training only if nothing pushed its pod, and its VM is still fine in facts newer than its end;
-// and not if the kubelet refused the pod.
+// and not if the kubelet rejected the pod, which is no loss of the VM either.
 func (s *survey) judgeFailed(a attempt) verdict {
 	switch {
 	case a.pod == nil || a.pushed() || a.vm.state == v1alpha1.InstanceUnknown:
 		return lost
 	case !s.hasSettled(a):
 		return ending
+	case a.isRejected():
+		return rejected
 	case s.failureAction(a) == ignoreFailure:
 		return lost
 	case !a.started() && len(a.pod.exits) == 0:
@@ -128,13 +133,13 @@ func (s *survey) hasSettled(a attempt) bool {
 }
 
 // pushed pods did not end by themselves: they were evicted, deleted, shut down with their Node, or their VM was leaving.
-// What happens to a pod or a VM long after the end had no part in it.
+// What happens to a pod or a VM long after the end had no part in it. A VM that goes since it rejects pods is the effect, not the cause.
 func (a attempt) pushed() bool {
 	settled := a.ended.Add(settleTime)
 	if a.pod != nil && (a.pod.disrupted || a.pod.deleted() && a.pod.deletedAt.Before(settled)) {
 		return true
 	}
-	return (a.vm.leaving() || a.vm.state == v1alpha1.InstanceGone) && a.vm.since.Before(settled)
+	return (a.vm.leaving() || a.vm.state == v1alpha1.InstanceGone) && !a.vm.rejects && a.vm.since.Before(settled)
 }
 
 func (p *podFacts) over() bool {

@@ -29,8 +29,8 @@ func startError(since time.Duration) part {
 	}
 }
 
-// rejected is a pod that the kubelet did not admit.
-func rejected(since time.Duration) part {
+// rejectedPod is a pod that the kubelet did not admit.
+func rejectedPod(since time.Duration) part {
 	return func(job *batchv1.Job, pod *corev1.Pod) {
 		on("vm-0", time.Hour)(job, pod)
 		pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, "UnexpectedAdmissionError"
@@ -111,7 +111,7 @@ func TestVerdicts(t *testing.T) {
 		"failed long before the VM was stopping":         {stopping("vm-0", 10*time.Second), parts{failedOn("vm-0", time.Hour, time.Minute)}, "", failed},
 		"failure stays failure in back-off":              {gone("vm-0", 50*time.Second), parts{failedOn("vm-0", time.Hour, time.Minute)}, v1alpha1.ReplicaBackingOff, failed},
 		"failure stays failure for good":                 {gone("vm-0", 50*time.Second), parts{failedOn("vm-0", time.Hour, time.Minute)}, v1alpha1.ReplicaFailed, failed},
-		"rejected by the kubelet":                        {ready("vm-0"), parts{rejected(time.Minute)}, "", lost},
+		"rejected by the kubelet":                        {ready("vm-0"), parts{rejectedPod(time.Minute)}, "", rejected},
 		"the template's image cannot start":              {ready("vm-0"), parts{startError(time.Minute)}, "", failed},
 		"an init container fails":                        {ready("vm-0"), parts{initFailed(time.Minute)}, "", failed},
 		"restored, fails within 2 min":                   {ready("vm-0"), parts{restored("x", time.Hour), failedOn("vm-0", 5*time.Minute, 4*time.Minute)}, "", restoreFailed},
@@ -119,7 +119,7 @@ func TestVerdicts(t *testing.T) {
 		"restored, cannot start":                         {ready("vm-0"), parts{restored("x", time.Hour), startError(time.Minute)}, "", restoreFailed},
 		"restored, not running for 14 min":               {ready("vm-0"), parts{restored("x", time.Hour), notStarted(14 * time.Minute)}, "", starting},
 		"restored, not running for 15 min":               {ready("vm-0"), parts{restored("x", time.Hour), notStarted(15 * time.Minute)}, "", restoreFailed},
-		"restored, rejected by the kubelet":              {ready("vm-0"), parts{restored("x", time.Hour), rejected(time.Minute)}, "", lost},
+		"restored, rejected by the kubelet":              {ready("vm-0"), parts{restored("x", time.Hour), rejectedPod(time.Minute)}, "", rejected},
 		"restored, failed with its VM":                   {stopping("vm-0", 70*time.Second), parts{restored("x", time.Hour), failedOn("vm-0", 2*time.Minute, time.Minute)}, "", lost},
 		"restore failure stays when the VM goes later":   {gone("vm-0", 50*time.Second), parts{restored("x", time.Hour), failedOn("vm-0", 2*time.Minute, time.Minute)}, v1alpha1.ReplicaRestoreFailed, restoreFailed},
 	}

@@ -17,12 +17,17 @@ type wait struct {
 // waitOf tells why a replica that has an attempt does not train.
 func (s *survey) waitOf(of slot) wait {
 	if of.verdict == pending {
-		return s.waitForVM(of.newest)
+		told := s.waitForVM(of.newest)
+		told.message += s.rejectedBefore(of.replica)
+		return told
 	}
 	if blocked := s.blocked(); blocked != nil && s.needsSuccessor(of) {
 		return *blocked
 	}
 	told := s.waitAfterVM(of)
+	if of.verdict == rejected || of.verdict == ending && of.newest.isRejected() {
+		told = s.waitAfterRejection(of)
+	}
 	if s.isRequested(of.replica) {
 		told.reason = v1alpha1.WaitForJob
 		if s.isRefused(of.replica) {

@@ -8,10 +8,10 @@
 //	Pending ─► Starting ─► Running ───── VM stopping or NotReady ─────► Doomed
 //	   │          │           │                                          │
 //	   │          │           ├─ pod gone, disrupted, VM gone ─► Lost ◄──┘
-//	   │          │           └─ pod ended ─► Ending ─(20 s, VM still fine)─► Succeeded | Failed | RestoreFailed
+//	   │          │           └─ pod ended ─► Ending ─(20 s, VM still fine)─► Succeeded | Failed | RestoreFailed | Rejected
 //	   └──────────┴─ VM gone ─► Lost
 //
-// A Doomed, Lost, Failed or RestoreFailed attempt gets a successor, which starts from the best checkpoint at that
+// A Doomed, Lost, Failed, RestoreFailed or Rejected attempt gets a successor, which starts from the best checkpoint at that
 // moment; it is dropped when its successor is observed (Doomed: when the successor's containers run). The first
 // Succeeded attempt ends the job.
 //

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/nodefit"
 )
 
 // observed is all that decide knows.
@@ -39,6 +40,7 @@ type poolFacts struct {
 	most        int32           // VMs that this field allows
 	noCapacity  bool            // no zone can be asked for a VM now
 	passesOver  bool            // a VM is Ready and free, and the scheduler binds no pod that waits to it
+	fit         nodefit.Pool    // what its Nodes have for pods
 	held        map[string]hold // by Job: for whose pods the pool buys no VM
 	vms         map[string]vm
 }
@@ -54,6 +56,7 @@ type vm struct {
 	state    v1alpha1.InstanceState
 	since    time.Time
 	unneeded bool          // it goes, or is gone, because nothing ran on it any more
+	rejects  bool          // it goes, or is gone, because its kubelet rejected pods
 	notice   time.Duration // that GCE gives before it stops the VM
 	stops    time.Time     // when GCE stops it, as its notice says, or until when its pool waits at least; zero: nobody has told
 	priced   cost.VM       // what its price depends on
@@ -111,6 +114,7 @@ type podFacts struct {
 	waits      []containerWait // containers that do not run yet, or could not be started; init containers apart
 	message    string          // why it ended or does not start, for the user
 	failure    string          // how a container failed, and its last words
+	rejected   string          // why the kubelet rejected the pod, in its words; empty: it did not
 
 	initializing bool      // init containers run
 	initialized  time.Time // when they had run; zero: nobody says

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
 // ledger is what must outlive the attempts: each new attempt carries the ledger of its time, in an annotation, so that
@@ -36,6 +38,8 @@ type account struct {
 	Unrestored string `json:"unrestored,omitempty"`
 	// RestoreError is what the kubelet and the runtime said of that attempt.
 	RestoreError string `json:"restoreError,omitempty"`
+	// Rejections are those of the newest of these attempts, if none of them has started.
+	Rejections v1alpha1.Rejections `json:"rejections,omitzero"`
 	// QuickLosses counts losses in a row that each came before quickLoss of training.
 	QuickLosses int32 `json:"quickLosses,omitempty"`
 }
@@ -66,7 +70,7 @@ func (l ledger) isPlausible() bool {
 	counts := []int32{l.Earlier.Losses}
 	for replica, a := range l.Replicas {
 		seconds = append(seconds, a.LostSeconds, a.LastLost, a.TrainedSeconds)
-		counts = append(counts, replica, a.Through, a.Losses, a.Failures, a.QuickLosses, a.Rollbacks)
+		counts = append(counts, replica, a.Through, a.Losses, a.Failures, a.QuickLosses, a.Rollbacks, a.Rejections.OnVM, a.Rejections.InARow)
 	}
 	for _, n := range l.RestoreFailures {
 		counts = append(counts, n)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/nodefit"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
 
@@ -90,6 +91,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		machineType: pool.Spec.GCP.MachineType,
 		vmImage:     pool.Spec.VMImage,
 		vms:         map[string]vm{},
+		fit:         nodefit.PoolOf(pool),
 		held:        map[string]hold{},
 		tcp:         pool.Spec.CRIU != nil && pool.Spec.CRIU.TCP != "",
 		spot:        pool.Spec.ProvisioningModel != v1alpha1.ProvisioningStandard,
@@ -108,18 +110,8 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		facts.held[replica.JobName] = hold{replica.Until.Time, excerpt(replica.Message)}
 	}
 	for _, instance := range pool.Status.ProvisionedInstances {
-		entry := vm{
-			state: stateOf(instance), since: timeOf(instance.Since), unneeded: instance.Reason == v1alpha1.VMNotNeeded,
-			priced: cost.VMOf(pool.Spec, instance.Zone, instance.MachineType), spot: instance.ProvisioningModel != "STANDARD",
-		}
 		facts.passesOver = facts.passesOver || instance.PassedOverSince != nil
-		if instance.PreemptionNotice != nil {
-			entry.notice = instance.PreemptionNotice.Duration
-		}
-		if instance.State == v1alpha1.InstanceStopping {
-			entry.stops = leavesAt(instance.Reason, entry.since)
-		}
-		facts.vms[instance.Name] = entry
+		facts.vms[instance.Name] = observeVM(pool, instance)
 	}
 	return facts
 }

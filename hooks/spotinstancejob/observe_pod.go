@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/nodefit"
 )
 
 func observePod(pod *corev1.Pod) *podFacts {
@@ -49,6 +50,7 @@ func observePod(pod *corev1.Pod) *podFacts {
 			facts.started = startOf(c.State)
 		}
 	}
+	facts.rejected = excerpt(nodefit.Rejection(pod))
 	facts.message = excerpt(facts.message)
 	return facts
 }

@@ -55,6 +55,9 @@ func jobAnnotations(o observed, a newAttempt) map[string]string {
 		annotationPoolName: o.job.Spec.SpotInstanceVMRef.Name,
 		annotationLedger:   a.ledger.String(),
 	}
+	if rejections := a.ledger.Replicas[a.replica].Rejections.String(); rejections != "" {
+		annotations[v1alpha1.AnnotationRejections] = rejections
+	}
 	if a.final {
 		annotations[v1alpha1.AnnotationFinalAttempt] = "true"
 	}

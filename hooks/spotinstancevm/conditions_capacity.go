@@ -14,7 +14,7 @@ import (
 func capacityCondition(o observed, d decision) metav1.Condition {
 	var blocked, refusing []string
 	open := false
-	for _, z := range d.zones {
+	for _, z := range useful(d.zones, d.unserved) {
 		if z.until.IsZero() {
 			open = open || z.read
 			continue
@@ -33,13 +33,21 @@ func capacityCondition(o observed, d decision) metav1.Condition {
 	}
 	if d.missing > 0 && !open && len(blocked) > 0 {
 		return condition(v1alpha1.ConditionCapacityAvailable, false, v1alpha1.ReasonZonesExhausted,
-			"no zone can be asked for a VM now: "+strings.Join(blocked, ", ")+": wait, raise the quota, or add zones to spec.gcp.zones; status.zones says until when")
+			"no zone can be asked for a VM now"+thatPodsAllow(d)+": "+strings.Join(blocked, ", ")+": wait, raise the quota, or add zones to spec.gcp.zones; status.zones says until when")
 	}
 	message := "a zone can be asked when a VM is needed"
 	if len(refusing) > 0 {
 		message += ", but not " + strings.Join(refusing, ", ") + ": if that is to stay, remove it from spec.gcp.zones; status.zones says until when it is not asked"
 	}
 	return condition(v1alpha1.ConditionCapacityAvailable, true, v1alpha1.ReasonAvailable, message)
+}
+
+// thatPodsAllow says that only some of the zones are of use.
+func thatPodsAllow(d decision) string {
+	if len(useful(d.zones, d.unserved)) == len(d.zones) {
+		return ""
+	}
+	return " that the pod of Job " + d.unserved[0].name + " may run in, by its node selector and affinity"
 }
 
 // silentCondition tells of an insert that GCE has not answered for some time, if there is one.

@@ -29,15 +29,14 @@ func usableCondition(o observed, d decision) *metav1.Condition {
 				"Ready VMs were no use to the pod of Job %s, so no VM is bought for it for %s (status.unschedulableReplicas says until when); the scheduler said: %s", w.attempt, holdFor, w.heldFor))
 		}
 	}
+	for _, w := range d.wants {
+		if w.unfit {
+			tell(v1alpha1.ReasonPodDoesNotFit, fmt.Sprintf("no VM is bought for the pod of Job %s, since none could run it: %s", w.name, w.misfit))
+		}
+	}
 	for _, m := range d.machines {
-		switch {
-		case !servesNobody(o, m):
-		case m.node.cordoned:
-			tell(v1alpha1.ReasonNodeCordoned, fmt.Sprintf("Node %s is cordoned, so no replica can use its VM: kubectl uncordon %s, or the VM is deleted when it has been idle for idleTimeout", m.name, m.name))
-		case m.node.gpus < m.mustShow:
-			tell(v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s shows %d of %d %s, and no pod lands there: another VM takes its place; see the device plugin's pod on that Node", m.name, m.node.gpus, m.mustShow, o.settings.gpuResource))
-		default:
-			tell(v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s has the taint %s, and no pod lands there: another VM takes its place; if the taint is to stay, add it to spec.taints", m.name, m.node.tainted))
+		if because, message := uselessness(o, m); because != "" {
+			tell(because, message)
 		}
 	}
 	if i := slices.IndexFunc(d.wants, func(w want) bool { return w.isWaiting(o.now) }); i >= 0 {
@@ -58,4 +57,22 @@ func usableCondition(o observed, d decision) *metav1.Condition {
 	}
 	unusable := condition(v1alpha1.ConditionVMsUsable, false, reason, told)
 	return &unusable
+}
+
+// uselessness is why no replica can use a VM that is Ready; no reason: one can, as far as is known.
+func uselessness(o observed, m machine) (because, message string) {
+	switch {
+	case m.misplaced:
+		return v1alpha1.ReasonNodeUnfit, fmt.Sprintf("VM %s is in %s, where no pod that waits may run, by its node selector or affinity: it is deleted when it has been idle for idleTimeout", m.name, m.zone)
+	case !servesNobody(o, m):
+		return "", ""
+	case m.rejects != "":
+		return v1alpha1.ReasonPodsRejected, fmt.Sprintf("the kubelet of VM %s rejected %d pods of one replica in a row, so another VM takes its place: it said: %s", m.name, v1alpha1.RejectionsPerVM, m.rejects)
+	case m.node.cordoned:
+		return v1alpha1.ReasonNodeCordoned, fmt.Sprintf("Node %s is cordoned, so no replica can use its VM: kubectl uncordon %s, or the VM is deleted when it has been idle for idleTimeout", m.name, m.name)
+	case m.node.gpus < m.mustShow:
+		return v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s shows %d of %d %s, and no pod lands there: another VM takes its place; see the device plugin's pod on that Node", m.name, m.node.gpus, m.mustShow, o.settings.gpuResource)
+	default:
+		return v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s has the taint %s, and no pod lands there: another VM takes its place; if the taint is to stay, add it to spec.taints", m.name, m.node.tainted)
+	}
 }

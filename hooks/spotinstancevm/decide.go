@@ -14,6 +14,7 @@ type decision struct {
 	dry         time.Time // since when no zone has spot VMs; zero: they have
 	operations  []operation
 	wants       []want // as they are now
+	unserved    []want // of them, those for which neither a VM is there nor one was planned
 	desired     int
 	missing     int // VMs wanted that are neither there nor on their way
 	starts      starts
@@ -69,9 +70,11 @@ func decide(o observed) decision {
 		}
 		d.machines = append(d.machines, m)
 	}
+	o.wants = setAside(o, d.machines)
 	passOver(o, d.machines)
 	o.wants = holdBack(o, d.machines)
 	d.wants = o.wants
+	misplace(o, d.machines)
 	d.desired = wanted(o) + trial(o, d.machines)
 	attribute(o, d.machines)
 	d.starts = startsOf(o, d.machines)

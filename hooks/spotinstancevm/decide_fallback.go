@@ -55,7 +55,7 @@ func drySince(o observed, d decision) time.Time {
 // isDry tells whether a VM is missing and no zone can be asked for a spot VM, for want of capacity.
 func isDry(o observed, d decision) bool {
 	blocked := false
-	for _, z := range d.zones {
+	for _, z := range useful(d.zones, placementNow(o, d.machines).unserved) {
 		if isOpen(o, z, gce.ModelSpot) {
 			return false
 		}

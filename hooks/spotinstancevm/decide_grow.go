@@ -26,6 +26,7 @@ func grow(o observed, d *decision) {
 		return
 	}
 	p := placementNow(o, d.machines)
+	defer func() { d.unserved = p.unserved }()
 	for range min(d.missing, d.starts.allowed(o, d.machines), maxMutations-planned(d.machines)) {
 		if !d.plan(o, &p, modelsNow(o, *d)...) {
 			return
@@ -40,7 +41,11 @@ func grow(o observed, d *decision) {
 // plan writes down one VM, of the first model that a zone may be asked for. It is false if there is none.
 func (d *decision) plan(o observed, p *placement, models ...string) bool {
 	for _, model := range models {
-		if zone, found := p.take(o, elsewhere(o, d.zones, d.machines), model); found {
+		zone, found := p.take(o, elsewhere(o, d.zones, d.machines), model)
+		if !found {
+			zone, found = p.take(o, d.zones, model)
+		}
+		if found {
 			d.planIn(o, zone, model)
 			return true
 		}

@@ -79,8 +79,9 @@ func deleteOf(o observed, m machine) (operation, bool) {
 }
 
 // drainOf looks whether a tainted VM is empty. Only a later sync deletes it.
-func drainOf(_ observed, m machine) (operation, bool) {
-	if m.node == nil || m.presence != present || m.pods > 0 || !m.isClosed() {
+func drainOf(o observed, m machine) (operation, bool) {
+	isLookedAt := m.rejects != "" && o.now.Before(m.freeAt) // by the job's hook, which must not take the VM for the cause
+	if m.node == nil || m.presence != present || m.pods > 0 || !m.isClosed() || isLookedAt {
 		return operation{}, false
 	}
 	return m.order(drainNode), m.leaving || (m.state == v1alpha1.InstanceStopping && isUp(m.status))

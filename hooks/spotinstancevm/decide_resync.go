@@ -102,7 +102,7 @@ func deadlines(o observed, m machine) []time.Time {
 	if !m.passedOver.IsZero() {
 		at = append(at, m.passedOver.Add(passedOverFor), m.passedOver.Add(trialTime))
 	}
-	at = append(at, m.freeAt)
+	at = append(at, m.freeAt) // also when a VM that rejects pods is drained
 	if !m.idleSince.IsZero() {
 		at = append(at, m.idleSince.Add(o.settings.idleTimeout))
 	}

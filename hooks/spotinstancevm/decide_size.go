@@ -30,9 +30,9 @@ func asked(o observed) int {
 func isSupply(o observed, m machine) bool {
 	switch m.state {
 	case v1alpha1.InstancePlanned, v1alpha1.InstanceCreating, v1alpha1.InstanceJoining:
-		return true
+		return !m.misplaced
 	case v1alpha1.InstanceReady:
-		return !servesNobody(o, m)
+		return !m.misplaced && !servesNobody(o, m)
 	case v1alpha1.InstanceNotReady:
 		return !m.isAbandoned()
 	case v1alpha1.InstanceUnknown:
@@ -68,7 +68,7 @@ func shrink(o observed, d *decision) {
 		}
 	}
 	for _, m := range d.machines {
-		spare[m.name] = spare[m.name] || servesNobody(o, m)
+		spare[m.name] = spare[m.name] || m.misplaced || servesNobody(o, m)
 	}
 	for i := range d.machines {
 		m := &d.machines[i]
@@ -85,9 +85,9 @@ func shrink(o observed, d *decision) {
 	}
 }
 
-// isDue tells whether an idle VM goes now. A pool of fixed size has no demand to wait for.
+// isDue tells whether an idle VM goes now. A pool of fixed size has no demand to wait for, and one that rejects pods keeps getting them.
 func isDue(o observed, m machine) bool {
-	return o.settings.fixed != nil || m.state == v1alpha1.InstancePlanned || !o.now.Before(m.idleSince.Add(o.settings.idleTimeout))
+	return o.settings.fixed != nil || m.rejects != "" || m.state == v1alpha1.InstancePlanned || !o.now.Before(m.idleSince.Add(o.settings.idleTimeout))
 }
 
 // leave begins to remove a VM that nobody needs. One without a Node has nothing to drain.
@@ -96,12 +96,15 @@ func (m *machine) leave(o observed) {
 		return
 	}
 	m.leaving = true
+	if m.rejects != "" {
+		m.reason = v1alpha1.VMRejectsPods
+	}
 	if m.node == nil {
 		m.state, m.since, m.reason = v1alpha1.InstanceDeleting, o.now, v1alpha1.VMNotNeeded
 	}
 }
 
-// idlest is the indices of all VMs that could go, the least useful first: not started, on demand in place of spot, of an old spec, not Ready yet,
+// idlest is the indices of all VMs that could go, the least useful first: of no use by its zone, not started, on demand in place of spot, of an old spec, not Ready yet,
 // idle the longest, youngest.
 func idlest(o observed, machines []machine) []int {
 	var indices []int
@@ -113,6 +116,8 @@ func idlest(o observed, machines []machine) []int {
 	sort.SliceStable(indices, func(i, j int) bool {
 		a, b := machines[indices[i]], machines[indices[j]]
 		switch {
+		case a.matched != b.matched:
+			return b.matched
 		case isPlanned(a) != isPlanned(b):
 			return isPlanned(a)
 		case isStandIn(o, a) != isStandIn(o, b):

@@ -35,12 +35,12 @@ func (w want) isHeld(now time.Time) bool { return now.Before(w.heldUntil) }
 
 // isWaiting tells whether the replica's pod waits for a Node, and has done so for longer than it takes to find one that is free.
 func (w want) isWaiting(now time.Time) bool {
-	return w.attempt != "" && !w.isHeld(now) && now.Sub(w.waitsSince) >= bindTime
+	return w.attempt != "" && !w.isHeld(now) && !w.unfit && now.Sub(w.waitsSince) >= bindTime
 }
 
 // demanding are the replicas that VMs are bought for.
 func demanding(o observed) []want {
-	return slices.DeleteFunc(slices.Clone(o.wants), func(w want) bool { return w.isHeld(o.now) })
+	return slices.DeleteFunc(slices.Clone(o.wants), func(w want) bool { return w.isHeld(o.now) || w.unfit })
 }
 
 // waiting tells whether a replica that VMs are bought for waits for a Node.
@@ -58,7 +58,7 @@ func passOver(o observed, machines []machine) {
 	for i := range machines {
 		m := &machines[i]
 		switch {
-		case !waiting(o) || !isFree(o, *m):
+		case !waitFor(o, m.zone) || !isFree(o, *m):
 			m.passedOver = time.Time{}
 		case m.passedOver.IsZero():
 			m.passedOver = o.now
@@ -77,7 +77,7 @@ func servesNobody(o observed, m machine) bool {
 	if !isReady(m) || m.node == nil || m.pods > 0 {
 		return false
 	}
-	return m.isCordoned() || !o.isStuck && m.isPassedOver(o.now) && (m.node.tainted != "" || m.node.gpus < m.mustShow)
+	return m.isCordoned() || m.rejects != "" || !o.isStuck && m.isPassedOver(o.now) && (m.node.tainted != "" || m.node.gpus < m.mustShow)
 }
 
 // refusing are the VMs that the scheduler has passed over for passedOverFor, for reasons that their Nodes do not show.
@@ -107,7 +107,7 @@ func isTriedOut(o observed, machines []machine, w want) bool {
 	}
 	passed, isNew, isLate := 0, false, false
 	for _, m := range machines {
-		if !m.isPassedOver(o.now) {
+		if !m.isPassedOver(o.now) || !w.allows(m.zone) {
 			continue
 		}
 		passed++
@@ -132,9 +132,12 @@ func trial(o observed, machines []machine) int {
 	return 1
 }
 
-// elsewhere is the zones without those of VMs that the scheduler passes over, if another one is open.
+// elsewhere is the zones without those of VMs that the scheduler passes over, if another one is open that a replica which waits may run in.
 func elsewhere(o observed, zones []zone, machines []machine) []zone {
 	passed := refusing(o, machines)
+	if len(passed) > 0 && waiting(o) {
+		zones = slices.DeleteFunc(slices.Clone(zones), func(z zone) bool { return !waitFor(o, z.name) })
+	}
 	others := slices.DeleteFunc(slices.Clone(zones), func(z zone) bool {
 		return slices.ContainsFunc(passed, func(m machine) bool { return m.zone == z.name })
 	})

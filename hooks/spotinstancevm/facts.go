@@ -46,6 +46,11 @@ type observed struct {
 	counted    int32         // preemptions so far, as status has it
 	dry        time.Time     // since when no zone had spot VMs, as status has it; zero: they have
 
+	machine     *v1alpha1.MachineStatus // what a VM has for pods; nil: nobody has told
+	isSizeNew   bool                    // machine was read in this sync
+	otherLabels []string                // keys of labels that Nodes have been seen with, besides those of the spec
+	rejecting   map[string]string       // by VM: what its kubelet said of the last pod, if it rejected RejectionsPerVM of one replica in a row
+
 	secretRef *corev1.SecretReference // whose key has last worked; nil: none, or the operator's own identity has
 
 	spent        *v1alpha1.CostStatus // as status has it; nil: nothing was reckoned yet
@@ -89,11 +94,15 @@ type machine struct {
 	told      bool           // a pod on it was told by the node agent that GCE takes the VM back: before the Node is
 	pods      int            // of training jobs, bound to its Node and not finished
 	dying     int            // those of them that are being deleted
+	rejects   string         // what its kubelet says of the pods that it rejects, if it has rejected too many; empty: it has not
 	freeAt    time.Time      // a pod that finished is still looked at until then; zero: none did
 
 	abandon bool   // found now: it may be given up for its silence
 	leaving bool   // decided now: it goes as soon as it is empty
 	heldBy  string // found now: a pod that keeps it from going, namespace/name
+
+	matched   bool // found now, if pods ask for zones: a replica is on it, or can take it; see decide_fit.go
+	misplaced bool // found now: it is free, and no replica that waits can use it
 }
 
 // written is what status says of a VM: the order for what is done with it. Zero: it has no entry.
@@ -123,11 +132,14 @@ type node struct {
 	shutsDown bool // its kubelet says so
 	gpus      int64
 	cordoned  bool
-	tainted   string // a taint of somebody else's that can keep pods off it; empty: none
-	leaving   bool   // has TaintLeaving
-	closed    bool   // has TaintPreempted, from its node agent
-	agent     bool   // a node agent watches for GCE's notice there, and would tell
-	noticed   bool   // and has heard that GCE takes the VM back
+
+	allocatable corev1.ResourceList
+
+	tainted string // a taint of somebody else's that can keep pods off it; empty: none
+	leaving bool   // has TaintLeaving
+	closed  bool   // has TaintPreempted, from its node agent
+	agent   bool   // a node agent watches for GCE's notice there, and would tell
+	noticed bool   // and has heard that GCE takes the VM back
 }
 
 // zone is one zone where VMs of the pool are or may be.

@@ -42,11 +42,14 @@ type Hook struct {
 	zones      *zoneReader
 	secrets    *secretReader
 	signatures *signatureReader
-	memory     *memory
-	fleet      *fleetMemory
-	prices     func() (*cost.Table, error)
-	throttle   *throttle
-	together   func([]func())
+
+	machineTypes *machineTypeReader
+
+	memory   *memory
+	fleet    *fleetMemory
+	prices   func() (*cost.Table, error)
+	throttle *throttle
+	together func([]func())
 }
 
 // New returns a Hook that remembers nothing yet.
@@ -62,11 +65,14 @@ func New(c Config) *Hook {
 		zones:      newZoneReader(c.Now, c.ClusterID),
 		secrets:    newSecretReader(c.Now, c.Kube),
 		signatures: newSignatureReader(c.Now, c.Kube),
-		memory:     newMemory(),
-		fleet:      newFleetMemory(c.Now),
-		prices:     c.Prices,
-		throttle:   newThrottle(c.Now),
-		together:   c.Together,
+
+		machineTypes: newMachineTypeReader(c.Now),
+
+		memory:   newMemory(),
+		fleet:    newFleetMemory(c.Now),
+		prices:   c.Prices,
+		throttle: newThrottle(c.Now),
+		together: c.Together,
 	}
 }
 

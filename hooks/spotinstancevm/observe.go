@@ -92,7 +92,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		secretRef:  r.pool.Status.CredentialsSecretRef,
 	}
 	h.readPrices(&o)
-	o.lent = lentTo(o, r)
+	o.recallNodes(r)
 	o.problems = specProblems(o.id, r.pool, o.settings)
 	var join bootstrap.Join
 	var joinTroubles []problem
@@ -113,6 +113,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 	o.problems = append(o.problems, joinTroubles...)
 	o.problems = append(o.problems, zoneProblems(o)...)
 	assemble(&o, r, listings)
+	o.measure(r)
 	h.fleet.abandon(&o)
 	if slices.ContainsFunc(o.machines, isNoticeRefused) {
 		o.settings.notice, o.silent = 0, true

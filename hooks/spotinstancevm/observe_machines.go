@@ -10,6 +10,7 @@ import (
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/nodefit"
 )
 
 // kubeletShutsDown is what a kubelet says in its Node's condition Ready during a graceful shutdown (KEP-2000).
@@ -51,6 +52,7 @@ func assemble(o *observed, r request, listings map[string]listing) {
 			m.gpus = o.settings.gpus // its own label was not read
 		}
 		m.mustShow = o.settings.mustShow(m.gpus)
+		m.rejects = o.rejecting[m.name]
 		m.dismissal = dismissalOf(*o, *m)
 		o.machines = append(o.machines, *m)
 	}
@@ -210,7 +212,7 @@ func takeNodes(o *observed, machines map[string]*machine, nodes []corev1.Node) {
 		if !ours {
 			continue
 		}
-		found.gpus = gpusOn(n, o.settings.gpuResource)
+		found.gpus, found.allocatable = gpusOn(n, o.settings.gpuResource), n.Status.Allocatable
 		if ordinal, ok := o.id.ordinal(found.name); ok {
 			o.highest = max(o.highest, ordinal)
 		}
@@ -320,9 +322,12 @@ func isTold(pod corev1.Pod) bool {
 	})
 }
 
-// endOf is when the last container of an ended pod ended; zero if none has run.
+// endOf is when the last container of an ended pod ended; of one that the kubelet rejected, when it was bound; zero if neither is known.
 func endOf(pod corev1.Pod) time.Time {
 	var end time.Time
+	if scheduled := podCondition(pod, corev1.PodScheduled); scheduled != nil && nodefit.Rejection(&pod) != "" {
+		end = scheduled.LastTransitionTime.Time
+	}
 	for _, c := range pod.Status.ContainerStatuses {
 		if c.State.Terminated != nil {
 			end = later(end, c.State.Terminated.FinishedAt.Time)

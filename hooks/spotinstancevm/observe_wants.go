@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/nodefit"
 )
 
 // want is a replica of a training job that wants a VM.
@@ -18,6 +19,12 @@ type want struct {
 	job     string   // UID of the SpotInstanceJob
 	vms     []string // that its pods are on
 	attempt string   // name of the Job whose pod waits for a Node; empty: none does
+
+	name   string          // of one of its Jobs
+	pod    *corev1.PodSpec // that its Jobs make, as far as it asks something of its Node
+	zones  []string        // of the spec, that its pod may run in; nil: all
+	misfit *nodefit.Misfit // why no VM of the pool can run its pod; nil: one may
+	unfit  bool            // found now: misfit is set, and it is on no VM
 
 	waitsSince time.Time // since when the scheduler finds no Node for that pod
 	said       string    // by the scheduler, of that pod
@@ -36,8 +43,9 @@ func wantsOf(r request, now time.Time) []want {
 			continue
 		}
 		if byReplica[id] == nil {
-			byReplica[id] = &want{job: id.job}
+			byReplica[id] = &want{job: id.job, pod: &job.Spec.Template.Spec}
 		}
+		byReplica[id].name = job.Name
 		if pod := r.podOf[job.UID]; pod != nil {
 			byReplica[id].takePod(job.Name, *pod)
 		}
@@ -60,6 +68,7 @@ func wantsOf(r request, now time.Time) []want {
 //	it is suspended by somebody else, and its pod does not run (any more)  no
 //	its pod has scheduling gates                                           no
 //	it has had no pod for PodGrace                                         no
+//	its pod was rejected so often in a row that the replica rests          no
 //	else                                                                   yes
 func (r request) wantsVM(job batchv1.Job, now time.Time) bool {
 	pod := r.podOf[job.UID]
@@ -71,7 +80,7 @@ func (r request) wantsVM(job batchv1.Job, now time.Time) bool {
 		return false
 	case job.Spec.Suspend != nil && *job.Spec.Suspend && !hasPod:
 		return false
-	case hasPod && isGated(*pod):
+	case hasPod && isGated(*pod), isResting(job, pod):
 		return false
 	}
 	return pod != nil || hasEndedJob(job) || job.Status.Active > 0 || now.Sub(podsSince(job)) < v1alpha1.PodGrace

@@ -35,7 +35,12 @@ func (h *Hook) readCloud(ctx context.Context, r request, o *observed, a *access)
 	if due {
 		reads = append(reads, func() { _, _ = h.sweep(ctx, r, before, *a, o.now.Add(-sweepShared)) })
 	}
+	var size *v1alpha1.MachineStatus
+	if o.machine == nil {
+		reads = append(reads, func() { size = h.readSize(ctx, before, *a) })
+	}
 	h.together(reads)
+	o.takeSize(size)
 	if len(listings) > 0 {
 		h.memory.worked(r.pool.UID, a.account)
 		o.secretRef = a.account.secretRef()

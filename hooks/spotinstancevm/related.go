@@ -32,13 +32,31 @@ type (
 	relatedJob struct {
 		Metadata relatedMeta `json:"metadata"`
 		Spec     struct {
-			Suspend *bool `json:"suspend"`
+			Suspend  *bool `json:"suspend"`
+			Template struct {
+				Spec relatedPodSpec `json:"spec"`
+			} `json:"template"`
 		} `json:"spec"`
 		Status struct {
 			Conditions []relatedCondition `json:"conditions"`
 			StartTime  *metav1.Time       `json:"startTime"`
 			Active     int32              `json:"active"`
 		} `json:"status"`
+	}
+	// relatedPodSpec is what a pod asks of its Node.
+	relatedPodSpec struct {
+		NodeSelector map[string]string `json:"nodeSelector"`
+		Affinity     *struct {
+			NodeAffinity *corev1.NodeAffinity `json:"nodeAffinity"`
+		} `json:"affinity"`
+		InitContainers []relatedContainer           `json:"initContainers"`
+		Containers     []relatedContainer           `json:"containers"`
+		Overhead       corev1.ResourceList          `json:"overhead"`
+		Resources      *corev1.ResourceRequirements `json:"resources"`
+	}
+	relatedContainer struct {
+		Resources     corev1.ResourceRequirements    `json:"resources"`
+		RestartPolicy *corev1.ContainerRestartPolicy `json:"restartPolicy"`
 	}
 	relatedPod struct {
 		Metadata relatedMeta `json:"metadata"`
@@ -47,6 +65,8 @@ type (
 		} `json:"spec"`
 		Status struct {
 			Phase             corev1.PodPhase    `json:"phase"`
+			Reason            string             `json:"reason"`
+			Message           string             `json:"message"`
 			Conditions        []relatedCondition `json:"conditions"`
 			ContainerStatuses []struct {
 				State corev1.ContainerState `json:"state"`
@@ -89,6 +109,7 @@ func (m relatedMeta) object() metav1.ObjectMeta {
 
 func (j relatedJob) object() batchv1.Job {
 	job := batchv1.Job{ObjectMeta: j.Metadata.object()}
+	job.Spec.Template.Spec = j.Spec.Template.Spec.object()
 	job.Spec.Suspend, job.Status.StartTime, job.Status.Active = j.Spec.Suspend, j.Status.StartTime, j.Status.Active
 	for _, c := range j.Status.Conditions {
 		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
@@ -98,9 +119,24 @@ func (j relatedJob) object() batchv1.Job {
 	return job
 }
 
+func (s relatedPodSpec) object() corev1.PodSpec {
+	spec := corev1.PodSpec{NodeSelector: s.NodeSelector, Overhead: s.Overhead, Resources: s.Resources}
+	if s.Affinity != nil && s.Affinity.NodeAffinity != nil {
+		spec.Affinity = &corev1.Affinity{NodeAffinity: s.Affinity.NodeAffinity}
+	}
+	for _, c := range s.InitContainers {
+		spec.InitContainers = append(spec.InitContainers, corev1.Container{Resources: c.Resources, RestartPolicy: c.RestartPolicy})
+	}
+	for _, c := range s.Containers {
+		spec.Containers = append(spec.Containers, corev1.Container{Resources: c.Resources})
+	}
+	return spec
+}
+
 func (p relatedPod) object() corev1.Pod {
 	pod := corev1.Pod{ObjectMeta: p.Metadata.object()}
 	pod.Spec.NodeName, pod.Status.Phase = p.Spec.NodeName, p.Status.Phase
+	pod.Status.Reason, pod.Status.Message = p.Status.Reason, p.Status.Message
 	for _, c := range p.Status.Conditions {
 		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
 			Type: corev1.PodConditionType(c.Type), Status: corev1.ConditionStatus(c.Status),

@@ -24,6 +24,10 @@ func statusOf(pool *v1alpha1.SpotInstanceVM, o observed, d decision) v1alpha1.Sp
 		Preemptions:        d.preemptions,
 		ObservedGeneration: o.generation,
 
+		Machine:         o.machine,
+		OtherNodeLabels: o.otherLabels,
+		LentNodes:       int32(len(o.lent)),
+
 		CredentialsSecretRef: o.secretRef,
 		SpotUnavailableSince: stamp(d.dry),
 		Cost:                 d.spent,
@@ -44,13 +48,7 @@ func statusOf(pool *v1alpha1.SpotInstanceVM, o observed, d decision) v1alpha1.Sp
 		}
 	}
 	status.Placement = placementOf(perZone)
-	for _, w := range d.wants {
-		if w.isHeld(o.now) {
-			status.UnschedulableReplicas = append(status.UnschedulableReplicas, v1alpha1.UnschedulableReplica{
-				JobName: w.attempt, Until: *stamp(w.heldUntil), Message: w.heldFor,
-			})
-		}
-	}
+	status.UnschedulableReplicas = heldOf(o, d)
 	for _, z := range d.zones {
 		status.Zones = append(status.Zones, v1alpha1.ZoneStatus{
 			Zone: z.name, BlockedUntil: stamp(z.until), Reason: z.reason, Message: z.message,
@@ -58,6 +56,17 @@ func statusOf(pool *v1alpha1.SpotInstanceVM, o observed, d decision) v1alpha1.Sp
 		})
 	}
 	return status
+}
+
+// heldOf are the replicas for which no VM is bought for a while.
+func heldOf(o observed, d decision) []v1alpha1.UnschedulableReplica {
+	var held []v1alpha1.UnschedulableReplica
+	for _, w := range d.wants {
+		if w.isHeld(o.now) {
+			held = append(held, v1alpha1.UnschedulableReplica{JobName: w.attempt, Until: *stamp(w.heldUntil), Message: w.heldFor})
+		}
+	}
+	return held
 }
 
 // render is the answer to Metacontroller. A pool has no children.
