@@ -92,11 +92,9 @@ func setEnded(pod *corev1.Pod, e ending, now metav1.Time) {
 	})
 }
 
-// setRejected writes the status of a pod that a kubelet does not start because its Node is shutting down.
-func setRejected(pod *corev1.Pod) {
-	pod.Status.Phase = corev1.PodFailed
-	pod.Status.Reason = "NodeShutdown"
-	pod.Status.Message = "Pod was rejected as the node is shutting down."
+// setRejected writes the status of a pod that a kubelet does not start, since its Node is shutting down, or for want of devices.
+func setRejected(pod *corev1.Pod, reason, message string) {
+	pod.Status.Phase, pod.Status.Reason, pod.Status.Message = corev1.PodFailed, reason, message
 }
 
 func setCondition(pod *corev1.Pod, condition corev1.PodCondition) {

@@ -20,6 +20,7 @@ type Machine struct {
 	JoinAfter   time.Duration // from RUNNING until its Node registers; 0: Timing.Join
 	NeverJoins  bool          // it runs and is billed, and its Node never appears
 	WithoutGPUs bool          // its Node registers, and its driver never reports the GPUs
+	RejectsPods string        // why its kubelet rejects each pod, such as UnexpectedAdmissionError; empty: it does not
 }
 
 // Hypervisor runs the guests of the lab's VMs. When a VM is RUNNING, it does what the VM's startup script asks for and
@@ -195,6 +196,15 @@ func (h *Hypervisor) shutsDown(node string) bool {
 func (h *Hypervisor) lost(node string) bool {
 	g := h.guestOf(node)
 	return g != nil && g.isOff()
+}
+
+// rejects is why the kubelet of a Node rejects each pod; empty: it does not.
+func (h *Hypervisor) rejects(node string) string {
+	g := h.guestOf(node)
+	if g == nil {
+		return ""
+	}
+	return h.machine(g.vm).RejectsPods
 }
 
 func (h *Hypervisor) machine(vm gcefake.VM) Machine {

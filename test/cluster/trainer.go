@@ -44,6 +44,8 @@ type kubelet interface {
 	reaches(node string) bool   // it runs and can talk to the API server
 	shutsDown(node string) bool // its VM was told to stop
 	lost(node string) bool      // its VM is off for good
+
+	rejects(node string) string // why it rejects each pod; empty: it does not
 }
 
 // termination is a SIGTERM that was sent.
@@ -95,7 +97,11 @@ func (t *Trainer) change(pod *corev1.Pod) bool {
 	switch pod.Status.Phase {
 	case corev1.PodPending, "":
 		if t.kubelet.shutsDown(pod.Spec.NodeName) {
-			setRejected(pod)
+			setRejected(pod, "NodeShutdown", "Pod was rejected as the node is shutting down.")
+			return true
+		}
+		if reason := t.kubelet.rejects(pod.Spec.NodeName); reason != "" {
+			setRejected(pod, reason, "Pod was rejected: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu, which is unexpected")
 			return true
 		}
 		return pod.DeletionTimestamp == nil && t.pull(pod)

@@ -39,14 +39,14 @@ func (p poolOf) wants(vms int) func() error {
 	}
 }
 
-// A pod that no VM suits: another VM is tried, in another zone, then none is bought and both go; the scheduler's words are in the job's
+// A pod that no VM suits, for a label that an agent might have set: another VM is tried, in another zone, then none is bought and both go; the scheduler's words are in the job's
 // condition as soon as a VM is there.
 func TestPodThatNoVMSuits(t *testing.T) {
 	s := begin(t)
 	s.takes(12 * time.Minute)
 	pool := s.newPool(inZones(s.zones["a"], s.zones["b"]))
 	job := s.newJob(withReplicas(1), func(j *v1alpha1.SpotInstanceJob) {
-		j.Spec.JobTemplate.Raw = []byte(`{"spec":{"template":{"spec":{"nodeSelector":{"cloud.google.com/gke-accelerator":"nvidia-l4"},
+		j.Spec.JobTemplate.Raw = []byte(`{"spec":{"template":{"spec":{"nodeSelector":{"feature.node.kubernetes.io/pci-10de.present":"true"},
 			"containers":[{"name":"trainer","image":"docker.io/acme/resnet:v1","resources":{"limits":{"nvidia.com/gpu":1}}}]}}}}`)
 	})
 	const words = "didn't match Pod's node affinity/selector"
