@@ -31,6 +31,12 @@ func TestJobRules(t *testing.T) {
 		"longer than Go can count":     {"checkpointConfig.checkpointInterval", "9999999999h", interval},
 		"a timeout of nothing":         {"checkpointConfig.timeout", "0s", "timeout must be a duration of at least 1s"},
 		"no repository":                {"checkpointConfig.checkpointImageRepo", "", "spec.checkpointConfig.checkpointImageRepo"},
+		"repository and interval only": {"checkpointConfig", map[string]any{"checkpointImageRepo": "acme/checkpoints", "checkpointInterval": "auto"}, ""},
+		"an interval only":             {"checkpointConfig", map[string]any{"checkpointInterval": "30m"}, "set checkpointConfig.checkpointImageRepo to an image repository, or checkpointConfig.method to Application if the training saves itself"},
+		"a repository only":            {"checkpointConfig", map[string]any{"checkpointImageRepo": "acme/checkpoints"}, "set checkpointConfig.checkpointInterval to auto or a duration, or checkpointConfig.method to Application if the training saves itself"},
+		"nothing but Container":        {"checkpointConfig", map[string]any{"method": "Container"}, "set checkpointConfig.checkpointImageRepo"},
+		"Application alone":            {"checkpointConfig", map[string]any{"method": "Application"}, ""},
+		"an unknown method":            {"checkpointConfig.method", "Bucket", `supported values: "Container", "Application"`},
 		"nothing retained":             {"checkpointConfig.retain", int64(0), "greater than or equal to 1"},
 		"no replicas":                  {"replicas", int64(0), "greater than or equal to 1"},
 		"64 replicas":                  {"replicas", int64(64), ""},
@@ -109,6 +115,7 @@ func TestWhatNeverChanges(t *testing.T) {
 		change
 	}{
 		"another training":       {"smallest-job", change{"jobTemplate.spec.backoffLimit", int64(1), "jobTemplate is immutable: delete this SpotInstanceJob and apply it again to train something else, from zero"}},
+		"another way of saving":  {"smallest-job", change{"checkpointConfig.method", "Application", "checkpointConfig.method is immutable, and no checkpointConfig means Application: delete this SpotInstanceJob and apply it again"}},
 		"another pool":           {"smallest-job", change{"spotInstanceVMRef.name", "other", "spotInstanceVMRef is immutable: delete this SpotInstanceJob and apply it again to train on another pool, from zero"}},
 		"another project":        {"smallest-pool", change{"gcp.project", "other", "gcp.project is immutable: delete this SpotInstanceVM and apply it again"}},
 		"more replicas":          {"smallest-job", change{"replicas", int64(3), ""}},

@@ -36,6 +36,13 @@ const AnnotationFinalAttempt = "training.dcnlab.com/final-attempt"
 // second, unless a quota, a policy or a missing ServiceAccount forbids it. While there is no pod, no VM is of use.
 const PodGrace = 30 * time.Second
 
+// AnnotationSavesItself on a pod is "true" when its training saves itself: it is told by SIGTERM that its VM goes.
+const AnnotationSavesItself = "training.dcnlab.com/saves-itself"
+
+// VariableNotice is the environment variable of containers that save themselves: how many seconds they have from SIGTERM until they
+// are killed.
+const VariableNotice = "SPOT_NOTICE_SECONDS"
+
 // AnnotationCredentials on a Job is "namespace/name" of the Secret that its SpotInstanceJob names for Google Cloud.
 const AnnotationCredentials = "training.dcnlab.com/gcp-credentials"
 

@@ -22,6 +22,8 @@ const (
 	ConditionCheaperOnDemand = "CheaperOnDemand"
 	// ConditionCheckpointsTooOften is True when checkpoints take longer than the interval between them.
 	ConditionCheckpointsTooOften = "CheckpointsTooOften"
+	// ConditionGraceExceedsNotice is True when a training that saves itself asks for more time to do so than it has before its VM goes.
+	ConditionGraceExceedsNotice = "GraceExceedsNotice"
 	// ConditionIgnoredFields is True when the spec has fields that are accepted and not used.
 	ConditionIgnoredFields = "IgnoredFields"
 )
@@ -60,6 +62,8 @@ const (
 	ReasonRestartPolicy        = "RestartPolicy"        // IgnoredFields: the kubelet restarts nothing in place
 	ReasonFieldRewritten       = "FieldRewritten"       // IgnoredFields: the operator sets it
 	ReasonCheckpointStorage    = "CheckpointStorage"    // IgnoredFields
+	ReasonCheckpointMethod     = "CheckpointMethod"     // IgnoredFields: fields for method Container
+	ReasonNoticeTooShort       = "NoticeTooShort"       // GraceExceedsNotice
 	ReasonTemplateSuspended    = "TemplateSuspended"    // Ready: jobTemplate.spec.suspend
 )
 
@@ -92,6 +96,7 @@ const (
 	WaitSpecInvalid       = "SpecInvalid"          // the spec cannot be run: see the condition SpecValid
 	WaitStarting          = "Starting"             // the pod is on a VM, and its containers do not run yet
 	WaitForCheckpoint     = "WaitingForCheckpoint" // its successor starts when a checkpoint is complete
+	WaitSaving            = "Saving"               // it saves itself: its successor starts when its pod has ended, or its VM is gone
 	WaitVMLost            = "VMLost"               // its VM is gone or going; a successor follows
 	WaitRejected          = "Rejected"             // the kubelet of its VM rejected the pod; the next attempt follows
 	WaitEnding            = "Ending"               // it ended moments ago; whether its VM took it down is known soon

@@ -7,11 +7,12 @@ import (
 )
 
 // SpotInstanceJobSpec is what the user asks for.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.checkpointConfig) && !(has(self.checkpointConfig.method) && self.checkpointConfig.method == 'Application')) == (has(oldSelf.checkpointConfig) && !(has(oldSelf.checkpointConfig.method) && oldSelf.checkpointConfig.method == 'Application'))",message="checkpointConfig.method is immutable, and no checkpointConfig means Application: delete this SpotInstanceJob and apply it again to change who saves the training"
 type SpotInstanceJobSpec struct {
 	// Number of redundant replicas: each runs the whole training on a VM of its own, and the first
 	// to succeed ends the job. Two survive the preemption of one without losing more than the time
-	// since the last checkpoint of the other.
-	// +kubebuilder:default=2
+	// since the last checkpoint of the other. Unset: 2, and 1 with checkpointConfig.method Application.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=64
 	// +optional
@@ -33,8 +34,10 @@ type SpotInstanceJobSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="jobTemplate is immutable: delete this SpotInstanceJob and apply it again to train something else, from zero"
 	JobTemplate runtime.RawExtension `json:"jobTemplate"`
 
-	// When checkpoints are made, where their images go, and how many are kept.
-	CheckpointConfig CheckpointConfig `json:"checkpointConfig"`
+	// When checkpoints are made, where their images go, and how many are kept. Unset: none are made, as with
+	// method Application.
+	// +optional
+	CheckpointConfig CheckpointConfig `json:"checkpointConfig,omitzero"`
 
 	// Secret with the key credentials.json: a Google service account key for the pool, used if the
 	// SpotInstanceVM names none of its own. A Secret of another namespace must allow this one with the
@@ -48,20 +51,35 @@ type SpotInstanceJobSpec struct {
 	Suspend bool `json:"suspend,omitempty"`
 }
 
-// CheckpointConfig says when checkpoints are made and where their images go.
+// CheckpointConfig says who saves the training, and if that is the checkpoint agent, when it makes checkpoints and where their
+// images go.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.method) && self.method == 'Application' || has(self.checkpointImageRepo)",message="set checkpointConfig.checkpointImageRepo to an image repository, or checkpointConfig.method to Application if the training saves itself"
+// +kubebuilder:validation:XValidation:rule="has(self.method) && self.method == 'Application' || has(self.checkpointInterval)",message="set checkpointConfig.checkpointInterval to auto or a duration, or checkpointConfig.method to Application if the training saves itself"
 type CheckpointConfig struct {
+	// Who saves the training. Container: the checkpoint agent freezes the whole container into an image, and the
+	// next attempt starts from it. Application: the training itself, into a bucket or a volume, and the next attempt
+	// of jobTemplate finds it there. Before its VM goes its pod is told by SIGTERM, and the next one starts when it has
+	// ended. All other fields are for Container. Immutable.
+	// +kubebuilder:default=Container
+	// +kubebuilder:validation:Enum=Container;Application
+	// +optional
+	Method CheckpointMethod `json:"method,omitempty"`
+
 	// Image repository that checkpoint images are pushed to, such as docker.io/acme/checkpoints.
-	// A name without a registry host means docker.io.
+	// A name without a registry host means docker.io. Required with method Container.
 	// +kubebuilder:validation:MinLength=1
-	CheckpointImageRepo string `json:"checkpointImageRepo"`
+	// +optional
+	CheckpointImageRepo string `json:"checkpointImageRepo,omitempty"`
 
 	// Time between two checkpoints of one replica, such as 30m. N replicas take turns, so that a fresh
 	// checkpoint appears every interval/N. With "auto" it follows from how long this job's checkpoints hold
-	// the training up and how often it has to go back to one; status.autoInterval shows it.
+	// the training up and how often it has to go back to one; status.autoInterval shows it. Required with method Container.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self == 'auto' || self.matches('^([0-9]{1,5}([.][0-9]+)?h|[0-9]{1,8}([.][0-9]+)?(m|s|ms))+$') && duration(self) >= duration('1s')",message="checkpointInterval must be auto or a duration of at least 1s, such as 30m or 1h30m"
-	CheckpointInterval CheckpointInterval `json:"checkpointInterval"`
+	// +optional
+	CheckpointInterval CheckpointInterval `json:"checkpointInterval,omitzero"`
 
 	// Secret of this namespace with the keys username, password and registry that the checkpoint agent pushes
 	// with. Unset: the agent's own, which is Secret registry-credentials of namespace stateful-migration; to name
@@ -102,6 +120,21 @@ type CheckpointConfig struct {
 	// spec.startupScript. Unset: true.
 	// +optional
 	PullBaseImages *bool `json:"pullBaseImages,omitempty"`
+}
+
+// CheckpointMethod says who saves the training.
+type CheckpointMethod string
+
+const (
+	// CheckpointContainer has the checkpoint agent freeze containers into images.
+	CheckpointContainer CheckpointMethod = "Container"
+	// CheckpointApplication leaves it to the training.
+	CheckpointApplication CheckpointMethod = "Application"
+)
+
+// SavesItself is true of a training that no checkpoint agent saves: it says so, or has no checkpointConfig.
+func (s SpotInstanceJobSpec) SavesItself() bool {
+	return s.CheckpointConfig.Method == CheckpointApplication || s.CheckpointConfig == CheckpointConfig{}
 }
 
 // PreemptionCheckpoint says what is checkpointed when a VM is preempted.
@@ -164,6 +197,10 @@ type SpotInstanceJobStatus struct {
 	// +optional
 	ActiveReplicas int32 `json:"activeReplicas"`
 
+	// Replicas that are wanted: spec.replicas, or what stands for it if it is unset.
+	// +optional
+	DesiredReplicas int32 `json:"desiredReplicas,omitempty"`
+
 	// When the newest usable checkpoint image was built.
 	// +optional
 	LastCheckpointTime *metav1.Time `json:"lastCheckpointTime,omitempty"`
@@ -189,9 +226,9 @@ type SpotInstanceJobStatus struct {
 	// +optional
 	Checkpoints int32 `json:"checkpoints"`
 
-	// Seconds of training that were lost and done again, ever.
+	// Seconds of training that were lost and done again, ever. Absent if the training saves itself: only it knows.
 	// +optional
-	LostSeconds int64 `json:"lostSeconds"`
+	LostSeconds *int64 `json:"lostSeconds,omitempty"`
 
 	// The newest losses that a next attempt has followed, the newest first: 10 at most.
 	// +listType=atomic
@@ -266,7 +303,7 @@ type JobReplicaStatus struct {
 
 	// Why the replica does not train; empty while it does. The message of the condition Ready tells more, and the remedy: NoCapacity,
 	// PoolFull, WaitingForVM, Unschedulable, NoPod, SchedulingGated, SuspendedByOthers, WaitingForJob, PoolUnavailable, SpecInvalid, Starting,
-	// WaitingForCheckpoint, VMLost, Rejected, Ending, BackingOff, Suspended or Over.
+	// WaitingForCheckpoint, Saving, VMLost, Rejected, Ending, BackingOff, Suspended or Over.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
@@ -336,8 +373,10 @@ type JobLossStatus struct {
 	Time metav1.Time `json:"time"`
 
 	// Seconds of training that were lost: what the attempt had when it ended, less what the next one started with. An attempt
-	// whose VM was noticed trains on until it ends, and what it trains after its last checkpoint is lost, too.
-	LostSeconds int64 `json:"lostSeconds"`
+	// whose VM was noticed trains on until it ends, and what it trains after its last checkpoint is lost, too. Absent if the
+	// training saves itself: only it knows.
+	// +optional
+	LostSeconds *int64 `json:"lostSeconds,omitempty"`
 
 	// Image that the next attempt started from; empty for the template's own.
 	// +optional
@@ -352,7 +391,7 @@ type JobLossStatus struct {
 // +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.activeReplicas
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Active",type=integer,JSONPath=`.status.activeReplicas`
-// +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.spec.replicas`
+// +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.status.desiredReplicas`
 // +kubebuilder:printcolumn:name="Last Checkpoint",type=date,JSONPath=`.status.lastCheckpointTime`
 // +kubebuilder:printcolumn:name="Preemptions",type=integer,JSONPath=`.status.preemptions`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

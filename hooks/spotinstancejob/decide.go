@@ -99,6 +99,7 @@ type survey struct {
 	created  []newAttempt
 	waits    map[int32]string // by replica: the checkpoint that its successor waits for, and why that one
 	unfit    *specError       // see misfit
+	held     []int32          // replicas without a Job that would have one if no pod of theirs could run
 	alarm    time.Time        // earliest time at which the same facts lead elsewhere
 }
 

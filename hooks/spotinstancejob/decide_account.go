@@ -36,7 +36,7 @@ func (s *survey) recall(settled *ledger) {
 		}
 	}
 	settled.Earlier.Losses += max(0, plausible(s.job.Status.Preemptions)-settled.sum().Losses)
-	settled.Earlier.LostSeconds += max(0, min(s.job.Status.LostSeconds, mostSeconds)-s.ledger.sum().LostSeconds)
+	settled.Earlier.LostSeconds += max(0, min(secondsOf(s.job.Status.LostSeconds), mostSeconds)-s.ledger.sum().LostSeconds)
 }
 
 // ended is true when the slot's newest attempt will never train again and has not succeeded.
@@ -92,7 +92,10 @@ func (s *survey) account(l ledger, of slot) ledger {
 		}
 	}
 	had := a.progress(s.trainedUntil(a))
-	account.LastLost = int64(max(0, had-s.best.progress) / time.Second)
+	account.LastLost = 0
+	if !s.savesItself() { // else nobody knows
+		account.LastLost = int64(max(0, had-s.best.progress) / time.Second)
+	}
 	account.LostSeconds += account.LastLost
 	account.TrainedSeconds += int64((had - a.inherited) / time.Second)
 	l.Replicas[of.replica] = account

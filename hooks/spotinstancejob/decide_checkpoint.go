@@ -18,6 +18,9 @@ const (
 // its CheckpointBackup may have been deleted, its images are still there.
 func (s *survey) bestSource() source {
 	best := source{}
+	if s.savesItself() {
+		return best
+	}
 	for _, b := range s.backups {
 		if b.usable(s.observed) && (best.images == nil || b.progress > best.progress) {
 			best = source{backup: b.name, images: b.images, image: b.image, progress: b.progress}
@@ -34,7 +37,7 @@ func (s *survey) bestSource() source {
 // schedule plans the replica's periodic checkpoint if it is due.
 func (s *survey) schedule(of slot, position int) {
 	a := of.newest
-	if of.verdict != running || !a.vm.fine() || s.inFlight(a.pod.uid) != nil {
+	if s.savesItself() || of.verdict != running || !a.vm.fine() || s.inFlight(a.pod.uid) != nil {
 		return
 	}
 	last := s.lastAsked(a)

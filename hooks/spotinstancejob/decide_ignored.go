@@ -15,7 +15,7 @@ type ignored struct{ reason, message string }
 
 // ignoredFields tells of what the user wrote and the operator does not follow.
 func (s *survey) ignoredFields() *condition {
-	var all []ignored
+	all := s.ignoredMethod()
 	if s.job.Spec.CheckpointConfig.CheckpointStorage != nil {
 		all = append(all, ignored{
 			v1alpha1.ReasonCheckpointStorage,

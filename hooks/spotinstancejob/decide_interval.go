@@ -123,7 +123,7 @@ func (s *survey) tooOften() *condition {
 	if meta.IsStatusConditionTrue(s.job.Status.Conditions, v1alpha1.ConditionCheckpointsTooOften) {
 		limit = time.Duration(float64(limit) / steady)
 	}
-	if interval.Auto || took <= limit {
+	if s.savesItself() || interval.Auto || took <= limit {
 		return nil
 	}
 	return &condition{

@@ -32,7 +32,7 @@ func (s *survey) successor(of slot) *newAttempt {
 		s.wakeAt(at)
 		return nil
 	}
-	if waits {
+	if waits || s.heldBy(of.replica) != "" {
 		return nil
 	}
 	return s.newAttempt(of.replica, carried)
@@ -121,17 +121,22 @@ func (s *survey) firstAttempts() []newAttempt {
 		return nil
 	}
 	var created []newAttempt
+	isFull := func() bool { return len(s.slots)+len(created)+len(s.held) >= int(s.replicas()) }
 	add := func(number int32) {
 		taken := slices.ContainsFunc(s.slots, func(of slot) bool { return of.replica == number }) ||
-			slices.ContainsFunc(created, func(a newAttempt) bool { return a.replica == number })
-		if !taken && len(s.slots)+len(created) < int(s.replicas()) {
+			slices.ContainsFunc(created, func(a newAttempt) bool { return a.replica == number }) || slices.Contains(s.held, number)
+		switch {
+		case taken || isFull():
+		case s.heldBy(number) != "":
+			s.held = append(s.held, number)
+		default:
 			created = append(created, *s.newAttempt(number, s.ledger))
 		}
 	}
 	for _, status := range s.job.Status.JobStatuses {
 		add(plausible(status.Replica))
 	}
-	for number := int32(0); len(s.slots)+len(created) < int(s.replicas()); number++ {
+	for number := int32(0); !isFull(); number++ {
 		add(number)
 	}
 	return created
@@ -164,12 +169,16 @@ func (s *survey) chooseSlots() []slot {
 	return kept
 }
 
-// replicas is spec.replicas within the bounds of the schema, which may have been another when the object was stored.
-func (s *survey) replicas() int32 {
-	if s.job.Spec.Replicas == nil {
+// replicas is spec.replicas, or its default, within the bounds of the schema, which may have been another when the object was stored.
+func (o observed) replicas() int32 {
+	switch {
+	case o.job.Spec.Replicas != nil:
+	case o.savesItself():
+		return 1
+	default:
 		return 2
 	}
-	return min(max(*s.job.Spec.Replicas, 1), mostReplicas)
+	return min(max(*o.job.Spec.Replicas, 1), mostReplicas)
 }
 
 func (s *survey) backoffLimit() int32 {

@@ -43,14 +43,21 @@ func (s *survey) withRecalled(replicas []replica) []replica {
 	for _, a := range s.created {
 		add(a.replica, jobName(s.job, a.replica, a.attempt))
 	}
+	for _, number := range s.held {
+		add(number, jobName(s.job, number, s.nextAttempt(number)))
+	}
 	slices.SortFunc(replicas, func(a, b replica) int { return cmp.Compare(a.number, b.number) })
 	return replicas
 }
 
 // recalled is a replica that no Job tells of.
 func (s *survey) recalled(number int32, name string) replica {
+	reason := s.waitForJob().reason
+	if slices.Contains(s.held, number) {
+		reason = v1alpha1.WaitSaving
+	}
 	return replica{
-		number: number, phase: v1alpha1.ReplicaPending, reason: s.waitForJob().reason,
+		number: number, phase: v1alpha1.ReplicaPending, reason: reason,
 		newest: attempt{name: name}, attempts: s.nextAttempt(number) - 1,
 		failures: s.failures(number),
 	}
@@ -61,7 +68,7 @@ func (s *survey) conditions(phase v1alpha1.JobPhase) []condition {
 	holding := []condition{s.ready(phase), s.specValid()}
 	troubles := []*condition{s.stalled(), s.restoreTrouble(), s.ignoredFields()}
 	if phase != v1alpha1.JobSucceeded && phase != v1alpha1.JobFailed {
-		troubles = append(troubles, s.mayNotRestore(), s.startedOver(), s.losingVMs(), s.tooOften(), s.gpusIdle(), s.dearerThanOnDemand())
+		troubles = append(troubles, s.mayNotRestore(), s.startedOver(), s.losingVMs(), s.tooOften(), s.graceExceedsNotice(), s.gpusIdle(), s.dearerThanOnDemand())
 	}
 	for _, trouble := range troubles {
 		if trouble != nil {
@@ -96,6 +103,8 @@ func (s *survey) ready(phase v1alpha1.JobPhase) condition {
 		return not(v1alpha1.ReasonSpecInvalid, s.invalid.Error())
 	case phase == v1alpha1.JobSuspended && !s.job.Spec.Suspend:
 		return not(v1alpha1.ReasonTemplateSuspended, "spec.jobTemplate.spec.suspend is true and cannot be changed: use spec.suspend"+again)
+	case phase == v1alpha1.JobSuspended && s.savesItself():
+		return not(v1alpha1.ReasonSuspended, "set spec.suspend to false to continue from what the training has saved")
 	case phase == v1alpha1.JobSuspended:
 		return not(v1alpha1.ReasonSuspended, "set spec.suspend to false to continue from the best checkpoint")
 	case s.suspended():
@@ -127,6 +136,9 @@ func (s *survey) replicasReady() condition {
 		if !slices.ContainsFunc(s.slots, func(of slot) bool { return of.replica == a.replica }) && s.isRefused(a.replica) {
 			stories = append(stories, fmt.Sprintf("replica %d %s", a.replica, s.waitForJob().message))
 		}
+	}
+	for _, number := range s.held {
+		stories = append(stories, fmt.Sprintf("replica %d %s", number, waitForEnd("has no Job", s.heldBy(number)).message))
 	}
 	if active >= s.replicas() {
 		return condition{v1alpha1.ConditionReady, v1alpha1.ReasonAllReplicasTraining, "all replicas are training", true}
@@ -193,7 +205,7 @@ func (s *survey) lastFailure(replica int32) backup {
 
 // startedOver holds while a replica that once trained runs from the template and no checkpoint is usable.
 func (s *survey) startedOver() *condition {
-	if s.best.images != nil {
+	if s.best.images != nil || s.savesItself() {
 		return nil
 	}
 	for _, of := range s.slots {

@@ -31,7 +31,7 @@ const clockSlack = 5 * time.Second
 //	a VM is free, and the wait costs more than it saves      go
 //	else                                                     wait
 func (s *survey) awaitRescue(of slot) bool {
-	if s.job.Spec.CheckpointConfig.OnPreemption == v1alpha1.PreemptionCheckpointNone {
+	if s.savesItself() || s.job.Spec.CheckpointConfig.OnPreemption == v1alpha1.PreemptionCheckpointNone {
 		return false
 	}
 	from := s.rescuer()

@@ -34,7 +34,7 @@ func (s *survey) suspend() decision {
 // It is asked for once per pod and generation of the spec, and its time-out bounds the wait.
 func (s *survey) awaitSuspendCheckpoint() bool {
 	from := s.mostProgress(func(of slot) bool { return of.verdict == running && of.newest.vm.fine() })
-	if from == nil {
+	if from == nil || s.savesItself() {
 		return false
 	}
 	if s.inFlight(from.pod.uid) != nil {

@@ -25,7 +25,7 @@ func firstOf(all []string) string {
 // mayNotRestore warns of what a checkpoint of the template's pod does not hold. It is said before anything runs: a container that
 // depends on it is checkpointed without a word, and does not restore.
 func (s *survey) mayNotRestore() *condition {
-	if s.invalid != nil {
+	if s.invalid != nil || s.savesItself() {
 		return nil
 	}
 	pod := s.template.spec.Template.Spec

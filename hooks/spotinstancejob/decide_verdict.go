@@ -99,8 +99,11 @@ func (s *survey) judgeComplete(a attempt) verdict {
 // isDoubtful is true of exit 0 when its pod is gone, which would show what pushed it, and the VM it ran on, as far as status
 // remembers, is not well; or when another attempt is there: a success would have ended it. Training its last part again
 // costs less than to end it too early.
+//
+// A training that saves itself exits 0 whenever it is told to end. If nobody looked while its pod was there, it is asked once more.
 func (s *survey) isDoubtful(a attempt) bool {
-	return !a.vm.fine() && !a.vm.unneeded || slices.ContainsFunc(s.attempts, func(other attempt) bool {
+	isUnseen := s.savesItself() && a.previous != v1alpha1.ReplicaEnding
+	return isUnseen || !a.vm.fine() && !a.vm.unneeded || slices.ContainsFunc(s.attempts, func(other attempt) bool {
 		return other.name != a.name && !other.deleting
 	})
 }

@@ -40,6 +40,9 @@ func (s *survey) waitOf(of slot) wait {
 			told.message += s.remedyOf(pod.message)
 		}
 	}
+	if pod := s.heldBy(of.replica); pod != "" && s.needsSuccessor(of) {
+		told = waitForEnd(told.message, pod)
+	}
 	if waits := s.waits[of.replica]; waits != "" {
 		told = wait{v1alpha1.WaitForCheckpoint, told.message + waits}
 	}

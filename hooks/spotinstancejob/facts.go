@@ -18,6 +18,7 @@ type observed struct {
 	invalid  *specError  // non-nil: the spec cannot be run, and says why
 	pool     *poolFacts  // nil: the named pool does not exist
 	attempts []attempt   // by replica, then attempt; terminating Jobs included
+	holders  []holder    // pods that may run, by name; their Jobs may be gone
 	backups  []backup    // by creation, then name; terminating ones included
 	ledger   ledger      // merged from all attempts
 	prices   *cost.Table // nil: the user gave none
@@ -34,6 +35,7 @@ type poolFacts struct {
 	vmImage     string
 	tcp         bool            // its VMs tell CRIU what becomes of TCP connections
 	spot        bool            // it buys spot VMs, at least while there are some
+	notice      time.Duration   // that its VMs ask GCE for
 	choices     []cost.VM       // what a VM of the pool may be, by zone
 	trouble     string          // why it does not have all its VMs, unless they are on their way
 	full        string          // the field of its spec that allows no more VMs than the pool has, all of them Ready; empty: it may have more, or waits for some
@@ -77,6 +79,8 @@ type attempt struct {
 	suspended bool      // somebody else set its spec.suspend
 	podsSince time.Time // since when the Job controller may make a pod
 	active    bool      // the Job controller counts a pod that has not ended
+	// terminating: the Job controller counts a pod that is being deleted and has not ended
+	terminating bool
 
 	restoredFrom string            // CheckpointBackup, or empty for the template
 	images       map[string]string // by container, when restored

@@ -87,7 +87,7 @@ func counted(t *testing.T, worlds ...world) (preemptions []int32, lostSeconds []
 		o, d := w.decide(t)
 		last = renderStatus(o, d)
 		preemptions = append(preemptions, last.Preemptions)
-		lostSeconds = append(lostSeconds, last.LostSeconds)
+		lostSeconds = append(lostSeconds, *last.LostSeconds)
 	}
 	return preemptions, lostSeconds
 }
@@ -119,13 +119,13 @@ func TestCountsSurviveWhatForgets(t *testing.T) {
 		o, d := given(replicas(1), ready("vm-1"), anAttempt(0, 2, trains("vm-1", time.Minute), carries(r0a2Ledger))).decide(t)
 		status := renderStatus(o, d)
 		assert.EqualValues(t, 1, status.Preemptions)
-		assert.EqualValues(t, 3540, status.LostSeconds)
+		assert.EqualValues(t, 3540, *status.LostSeconds)
 		require.Len(t, status.RecentLosses, 1)
-		assert.EqualValues(t, 3540, status.RecentLosses[0].LostSeconds)
+		assert.EqualValues(t, 3540, *status.RecentLosses[0].LostSeconds)
 	})
 	t.Run("a loss after a replica with losses was scaled away", func(t *testing.T) {
 		w := given(one(v1alpha1.InstanceGone, time.Minute), anAttempt(0, 1, trains("vm-0", time.Hour)))
-		w.job.Status.Preemptions, w.job.Status.LostSeconds = 3, 100
+		w.job.Status.Preemptions, w.job.Status.LostSeconds = 3, new(int64(100))
 		o, d := w.decide(t)
 		require.Equal(t, "Recovering; keep r0-a1; start r0-a2", told(o, d))
 		assert.EqualValues(t, 4, renderStatus(o, d).Preemptions)

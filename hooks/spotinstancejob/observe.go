@@ -51,6 +51,7 @@ func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) 
 	}
 	o.pool = observePool(pools, o.job)
 	o.ledger = parseLedger(o.job.Status.Ledger)
+	o.holders = observeHolders(pods, o.pool)
 	podOf := podsByJob(pods)
 	for _, job := range jobs {
 		a := observeAttempt(&job, o.job.Status.JobStatuses)
@@ -95,6 +96,10 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		held:        map[string]hold{},
 		tcp:         pool.Spec.CRIU != nil && pool.Spec.CRIU.TCP != "",
 		spot:        pool.Spec.ProvisioningModel != v1alpha1.ProvisioningStandard,
+	}
+	facts.notice = 2 * time.Minute // the schema's default
+	if pool.Spec.PreemptionNotice != nil {
+		facts.notice = pool.Spec.PreemptionNotice.Duration
 	}
 	if pool.Spec.GPU != nil {
 		facts.gpus, facts.gpuResource = int64(pool.Spec.GPU.Count), pool.Spec.GPU.Resource()
@@ -226,23 +231,6 @@ func hostNotice(hasGPUs bool) time.Duration {
 	return time.Minute
 }
 
-// podsByJob picks one pod per Job: the newest. A Job of ours makes a second one only when the first was deleted before it
-// ended.
-func podsByJob(pods []corev1.Pod) map[string]*corev1.Pod {
-	by := map[string]*corev1.Pod{}
-	for i := range pods {
-		owner := metav1.GetControllerOf(&pods[i])
-		if owner == nil || owner.Kind != "Job" {
-			continue
-		}
-		known := by[string(owner.UID)]
-		if known == nil || known.CreationTimestamp.Before(&pods[i].CreationTimestamp) {
-			by[string(owner.UID)] = &pods[i]
-		}
-	}
-	return by
-}
-
 func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) attempt {
 	a := attempt{
 		name:         job.Name,
@@ -257,6 +245,7 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 		suspended:    job.Spec.Suspend != nil && *job.Spec.Suspend,
 		podsSince:    podsSince(job),
 		active:       job.Status.Active > 0,
+		terminating:  job.Status.Terminating != nil && *job.Status.Terminating > 0,
 	}
 	if a.attempt == 0 || strconv.Itoa(int(a.replica)) != job.Labels[v1alpha1.LabelReplica] {
 		a.replica = -1

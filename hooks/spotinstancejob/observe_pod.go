@@ -6,10 +6,28 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/nodefit"
 )
+
+// podsByJob picks one pod per Job: the newest. A Job of ours makes a second one only when the first was deleted before it
+// ended.
+func podsByJob(pods []corev1.Pod) map[string]*corev1.Pod {
+	by := map[string]*corev1.Pod{}
+	for i := range pods {
+		owner := metav1.GetControllerOf(&pods[i])
+		if owner == nil || owner.Kind != "Job" {
+			continue
+		}
+		known := by[string(owner.UID)]
+		if known == nil || known.CreationTimestamp.Before(&pods[i].CreationTimestamp) {
+			by[string(owner.UID)] = &pods[i]
+		}
+	}
+	return by
+}
 
 func observePod(pod *corev1.Pod) *podFacts {
 	facts := &podFacts{

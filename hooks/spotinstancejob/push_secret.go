@@ -27,7 +27,7 @@ func pushSecret(job *v1alpha1.SpotInstanceJob) *corev1.SecretReference {
 // checkPushSecret refuses a Secret of another namespace. The CRD's schema cannot: its rules do not see metadata.namespace.
 func checkPushSecret(job *v1alpha1.SpotInstanceJob) *specError {
 	ref := job.Spec.CheckpointConfig.CheckpointRepoCredentialRef
-	if ref == nil || *ref == agentSecret || ref.Namespace == "" || ref.Namespace == job.Namespace {
+	if ref == nil || job.Spec.SavesItself() || *ref == agentSecret || ref.Namespace == "" || ref.Namespace == job.Namespace {
 		return nil
 	}
 	return &specError{

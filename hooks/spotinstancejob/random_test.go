@@ -85,6 +85,7 @@ func checkDecision(t *testing.T, at string, o observed, d decision) {
 	}
 	for _, a := range d.attempts {
 		slots[a.replica] = true
+		require.Empty(t, (&survey{observed: o}).heldBy(a.replica), at)
 	}
 	if !o.job.Spec.Suspend {
 		require.Len(t, slots, int((&survey{observed: o}).replicas()), at)
@@ -134,6 +135,9 @@ func randomWorld(random *rand.Rand) world {
 	}
 	if random.IntN(6) == 0 {
 		facts = append(facts, suspended)
+	}
+	if random.IntN(3) == 0 {
+		facts = append(facts, savesItself)
 	}
 	return given(facts...)
 }

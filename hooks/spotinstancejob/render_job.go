@@ -3,6 +3,7 @@ package spotinstancejob
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -85,6 +86,9 @@ func renderPod(o observed, a newAttempt, template *applycorev1.PodTemplateSpecAp
 		pod.WithLabels(meta.Labels).WithAnnotations(meta.Annotations).WithFinalizers(meta.Finalizers...)
 	}
 	pod.WithLabels(labels).WithLabels(map[string]string{v1alpha1.LabelPool: poolID(o)})
+	if o.savesItself() {
+		pod.WithAnnotations(map[string]string{v1alpha1.AnnotationSavesItself: "true"})
+	}
 
 	spec := *template.Spec
 	spec.NodeSelector = nil
@@ -100,6 +104,9 @@ func renderPod(o observed, a newAttempt, template *applycorev1.PodTemplateSpecAp
 	lastWordsFromLogs(spec.InitContainers)
 	resizeInPlace(spec.InitContainers)
 	spec.Volumes = renderVolumes(o, a.from)
+	if o.savesItself() {
+		renderNotice(o, &spec)
+	}
 	return pod.WithSpec(&spec)
 }
 
@@ -128,6 +135,21 @@ func resizeInPlace(containers []applycorev1.ContainerApplyConfiguration) {
 
 func restartsOnResize(policy *corev1.ResourceResizeRestartPolicy) bool {
 	return policy != nil && *policy == corev1.RestartContainer
+}
+
+// renderNotice gives a pod that saves itself the time to do so, and tells its containers how long that is.
+func renderNotice(o observed, spec *applycorev1.PodSpecApplyConfiguration) {
+	spec.WithTerminationGracePeriodSeconds(int64(graceOf(o) / time.Second))
+	for i := range spec.Containers {
+		c := &spec.Containers[i]
+		isTaken := slices.ContainsFunc(c.Env, func(e applycorev1.EnvVarApplyConfiguration) bool {
+			return e.Name != nil && *e.Name == v1alpha1.VariableNotice
+		})
+		if !isTaken { // it comes first, so that others can refer to it
+			seconds := applycorev1.EnvVar().WithName(v1alpha1.VariableNotice).WithValue(formatSeconds(timeToSave(o)))
+			c.Env = slices.Concat([]applycorev1.EnvVarApplyConfiguration{*seconds}, c.Env)
+		}
+	}
 }
 
 // renderAffinity adds to the user's: no two pods of the pool on one VM, and the job's replicas in different zones if

@@ -22,7 +22,7 @@ func renderLosses(o observed) []v1alpha1.JobLossStatus {
 		isKnown := slices.ContainsFunc(losses, func(l v1alpha1.JobLossStatus) bool {
 			return l.Replica == old.Replica && l.Attempt == old.Attempt
 		})
-		if !isKnown && old.LostSeconds >= 0 && old.LostSeconds <= mostSeconds && webhook.IsWritable(old.Time) {
+		if !isKnown && secondsOf(old.LostSeconds) >= 0 && secondsOf(old.LostSeconds) <= mostSeconds && webhook.IsWritable(old.Time) {
 			losses = append(losses, old)
 		}
 	}
@@ -30,6 +30,21 @@ func renderLosses(o observed) []v1alpha1.JobLossStatus {
 		return cmp.Or(b.Time.Compare(a.Time.Time), cmp.Compare(a.Replica, b.Replica), cmp.Compare(b.Attempt, a.Attempt))
 	})
 	return losses[:min(len(losses), mostLosses)]
+}
+
+// renderSeconds are the seconds that were lost, unless only the training knows.
+func renderSeconds(o observed, lost int64) *int64 {
+	if o.savesItself() {
+		return nil
+	}
+	return &lost
+}
+
+func secondsOf(lost *int64) int64 {
+	if lost == nil {
+		return 0
+	}
+	return *lost
 }
 
 // failureOf is how a replica's newest attempt failed, while its pod is there to tell.
@@ -67,7 +82,7 @@ func lossesTold(o observed) []v1alpha1.JobLossStatus {
 		if next >= 0 && !account.LastLoss.IsZero() {
 			losses = append(losses, v1alpha1.JobLossStatus{
 				Replica: replica, Attempt: account.Through, Time: metav1.Time{Time: account.LastLoss},
-				LostSeconds: account.LastLost, RestoredFrom: o.attempts[next].image,
+				LostSeconds: renderSeconds(o, account.LastLost), RestoredFrom: o.attempts[next].image,
 			})
 		}
 	}

@@ -16,7 +16,7 @@ import (
 func listed(replica, attempt int32, minutesAgo int, seconds int64) fact {
 	return func(w *world) {
 		w.job.Status.RecentLosses = append(w.job.Status.RecentLosses, v1alpha1.JobLossStatus{
-			Replica: replica, Attempt: attempt, Time: metav1.Time{Time: ago(time.Duration(minutesAgo) * time.Minute)}, LostSeconds: seconds, RestoredFrom: "old",
+			Replica: replica, Attempt: attempt, Time: metav1.Time{Time: ago(time.Duration(minutesAgo) * time.Minute)}, LostSeconds: &seconds, RestoredFrom: "old",
 		})
 	}
 }
@@ -59,7 +59,7 @@ func TestRecentLosses(t *testing.T) {
 			o, _ := given(c.given...).decide(t)
 			var got []string
 			for _, l := range renderLosses(o) {
-				got = append(got, fmt.Sprintf("%d.%d %.0fm %ds %s", l.Replica, l.Attempt, noon.Sub(l.Time.Time).Minutes(), l.LostSeconds, l.RestoredFrom))
+				got = append(got, fmt.Sprintf("%d.%d %.0fm %ds %s", l.Replica, l.Attempt, noon.Sub(l.Time.Time).Minutes(), secondsOf(l.LostSeconds), l.RestoredFrom))
 			}
 			assert.Equal(t, c.want, strings.Join(got, ", "))
 		})

@@ -55,6 +55,9 @@ func parseTemplate(spec v1alpha1.SpotInstanceJobSpec) (template, *specError) {
 	if problem := checkJobRules(typed); problem != nil {
 		return t, problem
 	}
+	if spec.SavesItself() {
+		return t, nil
+	}
 	t.registry, t.repo, err = splitRepository(spec.CheckpointConfig.CheckpointImageRepo)
 	if err != nil {
 		return t, &specError{"spec.checkpointConfig.checkpointImageRepo", err.Error(), "write a repository without a tag, such as docker.io/acme/checkpoints"}

@@ -70,6 +70,8 @@ func (a actor) do(ctx context.Context, op operation) outcome {
 	case drainNode:
 		done.held, done.err = a.drain(ctx, op)
 		done.drained = done.held == "" && done.err == nil
+	case tellPods:
+		done.err = a.tell(ctx, op)
 	case deleteNode:
 		done.err = a.deleteNode(ctx, op)
 	default:
@@ -149,11 +151,29 @@ func (a actor) drain(ctx context.Context, op operation) (held string, err error)
 	if _, err := a.proveNode(ctx, op); err != nil {
 		return held, err
 	}
+	return held, a.evict(ctx, evicted)
+}
+
+// tell evicts the pods on a Node that save themselves, as kubectl drain would: they get SIGTERM, and as long as they ask for.
+func (a actor) tell(ctx context.Context, op operation) error {
+	if _, err := a.proveNode(ctx, op); err != nil {
+		return err
+	}
+	pods, err := a.hook.kube.PodsOnNode(ctx, op.node.name)
+	if err != nil {
+		return err
+	}
+	return a.evict(ctx, slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
+		return !savesItself(pod) || pod.DeletionTimestamp != nil || hasEnded(pod)
+	}))
+}
+
+func (a actor) evict(ctx context.Context, pods []corev1.Pod) error {
 	var failed []error
-	for _, pod := range evicted {
+	for _, pod := range pods {
 		failed = append(failed, a.hook.kube.EvictPod(ctx, corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}))
 	}
-	return held, errors.Join(failed...)
+	return errors.Join(failed...)
 }
 
 // staysBehind tells whether a pod goes down with its Node and nobody minds.

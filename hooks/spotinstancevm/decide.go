@@ -38,6 +38,7 @@ const (
 	untaint    verb = "untaint"
 	drainNode  verb = "drain" // look, past any cache, whether nothing but DaemonSets is left; evict strangers
 	deleteNode verb = "delete-node"
+	tellPods   verb = "tell" // evict the pods that save themselves: SIGTERM tells them that the VM goes
 )
 
 // operation is one thing to do. It is safe to do again.

@@ -10,7 +10,7 @@ import (
 // what costs money.
 func operationsFor(o observed, d decision) []operation {
 	var ops []operation
-	for _, next := range []func(observed, machine) (operation, bool){insertOf, forgetOf, taintOf, deleteOf, drainOf} {
+	for _, next := range []func(observed, machine) (operation, bool){insertOf, tellOf, forgetOf, taintOf, deleteOf, drainOf} {
 		for _, m := range d.machines {
 			if op, needed := next(o, m); needed {
 				ops = append(ops, op)
@@ -30,6 +30,15 @@ func insertOf(o observed, m machine) (operation, bool) {
 	op := m.order(insertVM)
 	op.model, op.requestID = m.model(o), m.requestID
 	return op, isPlanned(m) && m.isWritten() && m.presence == absent && !o.finalizing && !m.isLeftToShow(o.now)
+}
+
+// tellOf tells the training on a VM that is taken back, or that its pool leaves, if it saves itself: it has until the VM stops. One on a
+// VM that is silent would not hear it.
+func tellOf(_ observed, m machine) (operation, bool) {
+	if m.state != v1alpha1.InstanceStopping || m.node == nil || m.savers == 0 {
+		return operation{}, false
+	}
+	return m.order(tellPods), m.isWritten()
 }
 
 // forgetOf deletes the Node of a VM that is gone, which frees its pods.

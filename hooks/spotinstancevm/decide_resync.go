@@ -73,7 +73,7 @@ func resyncOf(m machine) time.Duration {
 			return resyncNow // the next sync finds the order to delete it
 		}
 	case v1alpha1.InstanceStopping:
-		if isOff(m.status) && !m.isWritten() {
+		if (isOff(m.status) || m.savers > 0) && !m.isWritten() {
 			return resyncNow
 		}
 		if isDown(m.status) {

@@ -131,10 +131,11 @@ func notReadyState(o observed, m machine) (v1alpha1.InstanceState, string) {
 }
 
 // isUseless tells whether nothing is lost with a VM that was given up: no pod on it is wanted, or it has had the time that a
-// new VM gets; and the cluster hears new VMs, so that it is not all the cluster's fault.
+// new VM gets; and the cluster hears new VMs, so that it is not all the cluster's fault. A pod that saves itself is not wanted any more: its
+// successor does not start before this VM is gone.
 func isUseless(o observed, m machine) bool {
 	hadItsTime := o.now.Sub(m.since) > o.settings.joinTimeout
-	isEmpty := m.pods == m.dying
+	isEmpty := m.pods == m.dying+m.savers
 	isHeard := slices.ContainsFunc(o.machines, func(other machine) bool { return other.nodeReady() && other.seen.created.After(m.since) })
 	return isHeard && (isEmpty || hadItsTime) || isEmpty && hadItsTime
 }

@@ -95,6 +95,7 @@ type machine struct {
 	pods      int            // of training jobs, bound to its Node and not finished
 	dying     int            // those of them that are being deleted
 	rejects   string         // what its kubelet says of the pods that it rejects, if it has rejected too many; empty: it has not
+	savers    int            // those of them that save themselves, and were not told to end
 	freeAt    time.Time      // a pod that finished is still looked at until then; zero: none did
 
 	abandon bool   // found now: it may be given up for its silence

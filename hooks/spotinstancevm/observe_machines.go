@@ -310,9 +310,16 @@ func takePods(o *observed, machines map[string]*machine, pods []corev1.Pod) {
 			m.pods++
 			if pod.DeletionTimestamp != nil {
 				m.dying++
+			} else if savesItself(pod) {
+				m.savers++
 			}
 		}
 	}
+}
+
+// savesItself tells whether the training in a pod saves itself when it is told to end.
+func savesItself(pod corev1.Pod) bool {
+	return pod.Annotations[v1alpha1.AnnotationSavesItself] == "true"
 }
 
 // isTold tells whether the node agent has said, on a pod, that GCE takes the VM back.

@@ -48,7 +48,7 @@ func (c *Cluster) startMachines(ctx context.Context) (err error) {
 	nodeAgents := &nodeAgents{cluster: c, pods: pods.Lister(), running: map[types.UID]context.CancelFunc{}}
 	c.trainer = &Trainer{
 		cluster: c, images: c.images, pods: pods.Lister(), kubelet: c.hypervisor,
-		terminated: map[types.UID]termination{}, acted: map[types.UID]string{},
+		terminated: map[types.UID]termination{}, acted: map[types.UID]string{}, saved: map[string]save{},
 	}
 	c.hypervisor.trainer = c.trainer
 	c.agent = &Agent{

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	corelisters "k8s.io/client-go/listers/core/v1"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
 // Annotations of a pod that say what its program does. Times are seconds, fractions allowed. Without them a program
@@ -22,7 +24,7 @@ const (
 	AnnotationTrainSeconds = "lab.training.dcnlab.com/train-seconds"
 	// AnnotationFailAfter is how long after its start the program exits 1.
 	AnnotationFailAfter = "lab.training.dcnlab.com/fail-after"
-	// AnnotationSIGTERM is "exit0" for a program that catches SIGTERM and exits 0; others exit 143.
+	// AnnotationSIGTERM is "exit0" for a program that catches SIGTERM and exits 0; others exit 143. One that saves itself has saved by then.
 	AnnotationSIGTERM = "lab.training.dcnlab.com/sigterm"
 )
 
@@ -37,6 +39,13 @@ type Trainer struct {
 	mu         sync.Mutex
 	terminated map[types.UID]termination
 	acted      map[types.UID]string // resource version of the pod as it was last written on: older ones are old news
+	saved      map[string]save      // by replica, of programs that save themselves
+}
+
+// save is what a program has saved when it was told to end.
+type save struct {
+	by       types.UID // its pod
+	progress time.Duration
 }
 
 // kubelet is what a Node's kubelet is up to.
@@ -128,6 +137,7 @@ func (t *Trainer) pull(pod *corev1.Pod) bool {
 // ending is how the program of a running pod ends, and whether it does now.
 func (t *Trainer) ending(pod *corev1.Pod, now time.Time) (ending, bool) {
 	if term, ok := t.termination(pod, now); ok {
+		t.save(pod, now)
 		exit := int32(exitSIGTERM)
 		if pod.Annotations[AnnotationSIGTERM] == "exit0" {
 			exit = 0
@@ -156,7 +166,35 @@ func (t *Trainer) Progress(pod *corev1.Pod) time.Duration {
 		ended = time.Now()
 	}
 	restored, _ := t.images.Progress(pod.Spec.Containers[0].Image)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch saved := t.saved[replicaKey(pod)]; {
+	case !savesItself(pod):
+	case saved.by == pod.UID:
+		return saved.progress
+	default:
+		restored = saved.progress
+	}
 	return restored + ended.Sub(began)
+}
+
+// save keeps the training of a program that saves itself and was told to end, once.
+func (t *Trainer) save(pod *corev1.Pod, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := replicaKey(pod)
+	if before := t.saved[k]; savesItself(pod) && before.by != pod.UID {
+		t.saved[k] = save{by: pod.UID, progress: before.progress + now.Sub(startedAt(pod))}
+	}
+}
+
+func savesItself(pod *corev1.Pod) bool {
+	return pod.Annotations[v1alpha1.AnnotationSavesItself] == "true"
+}
+
+// replicaKey names the replica of a training job that a pod is an attempt of.
+func replicaKey(pod *corev1.Pod) string {
+	return pod.Labels[v1alpha1.LabelJobUID] + "/" + pod.Labels[v1alpha1.LabelReplica]
 }
 
 // shutDown sends SIGTERM to a pod because its Node is shutting down.

@@ -121,6 +121,9 @@ func (e *explorer) setUp() {
 		if e.chance.IntN(8) == 0 {
 			options["shm"] = "yes"
 		}
+		if e.chance.IntN(3) == 0 {
+			options["method"], options["sigterm"] = "Application", pick(e, []string{"exit0", "exit0", "exit143", "ignored"})
+		}
 		e.jobs = append(e.jobs, name)
 		e.do("job", []string{name.name}, options)
 	}

@@ -23,6 +23,7 @@ import (
 //	laws_silence.go   a Node that says nothing is no lost VM
 //	runtimes.go       what CRI-O needs is pulled
 //	laws_zone.go      blocked zones are not asked, a zone's no is the zone's, and spot VMs come back
+//	laws_saving.go    a training that saves itself runs once
 //	laws_quiet.go     nobody runs in circles
 //	laws_live.go      training goes on
 type Laws struct {

@@ -70,9 +70,9 @@ func kept(v *view) []byte {
 // judgeStatus are the laws about what a job's status says.
 func (l *Laws) judgeStatus(v *view) {
 	old, next := v.job.Status, v.status
-	if next.Preemptions < old.Preemptions || next.Checkpoints < old.Checkpoints || next.LostSeconds < old.LostSeconds {
+	if next.Preemptions < old.Preemptions || next.Checkpoints < old.Checkpoints || secondsIn(next.LostSeconds) < secondsIn(old.LostSeconds) {
 		l.violate("counters-only-grow", "%s: preemptions %d to %d, checkpoints %d to %d, lostSeconds %d to %d", v.Parent,
-			old.Preemptions, next.Preemptions, old.Checkpoints, next.Checkpoints, old.LostSeconds, next.LostSeconds)
+			old.Preemptions, next.Preemptions, old.Checkpoints, next.Checkpoints, secondsIn(old.LostSeconds), secondsIn(next.LostSeconds))
 	}
 	failures := map[int32]int32{}
 	for _, r := range next.JobStatuses {

@@ -61,6 +61,9 @@ func (l *Laws) judgeDropped(v *view, a seenAttempt) {
 }
 
 func replicasOf(job *v1alpha1.SpotInstanceJob) int {
+	if job.Spec.Replicas == nil && job.Spec.SavesItself() {
+		return 1
+	}
 	if job.Spec.Replicas == nil {
 		return 2
 	}

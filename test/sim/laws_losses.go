@@ -10,9 +10,19 @@ func (l *Laws) judgeLosses(v *view) {
 			l.violate("losses-add-up", "%s: replica %d lost attempt %d twice", v.Parent, loss.Replica, loss.Attempt)
 		}
 		seen[k] = true
-		sum += loss.LostSeconds
+		sum += secondsIn(loss.LostSeconds)
+		if loss.LostSeconds != nil && v.job.Spec.SavesItself() {
+			l.violate("losses-add-up", "%s: replica %d saves itself, and status knows what it lost", v.Parent, loss.Replica)
+		}
 	}
-	if sum > v.status.LostSeconds || len(seen) > int(v.status.Preemptions) {
-		l.violate("losses-add-up", "%s: %d s in %d losses are more than lostSeconds %d in %d", v.Parent, sum, len(seen), v.status.LostSeconds, v.status.Preemptions)
+	if sum > secondsIn(v.status.LostSeconds) || len(seen) > int(v.status.Preemptions) {
+		l.violate("losses-add-up", "%s: %d s in %d losses are more than lostSeconds %d in %d", v.Parent, sum, len(seen), secondsIn(v.status.LostSeconds), v.status.Preemptions)
 	}
+}
+
+func secondsIn(lost *int64) int64 {
+	if lost == nil {
+		return 0
+	}
+	return *lost
 }

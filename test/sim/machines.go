@@ -28,6 +28,7 @@ type Machines struct {
 	guests   map[string]*guest
 	nodes    map[string]*guest // those that have joined, by name of the Node
 	programs map[types.UID]*program
+	saved    map[string]time.Duration // by replica, the training that programs have saved themselves
 	past     []past // in the order in which their pods went
 	boots    []string
 	slowly   time.Time // until then the heartbeats of the dead are not missed
@@ -54,6 +55,7 @@ type guest struct {
 func newMachines(w *World) *Machines {
 	m := &Machines{
 		world: w, pods: newStock(w, "Pod"), guests: map[string]*guest{}, nodes: map[string]*guest{}, programs: map[types.UID]*program{},
+		saved: map[string]time.Duration{},
 	}
 	m.turns = newTurns(w, 20*time.Millisecond, 120*time.Millisecond, m.syncPod)
 	w.API.Watch(m.see)

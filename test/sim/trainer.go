@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 )
 
 // Annotations of a pod that say what its program does, as in the lab. Times are seconds, fractions allowed. Without them a
@@ -13,11 +15,13 @@ import (
 const (
 	annotationTrainSeconds = "lab.training.dcnlab.com/train-seconds" // of training that it needs, restored included: then it exits 0
 	annotationFailAfter    = "lab.training.dcnlab.com/fail-after"    // from its start: then it exits 1
-	annotationSIGTERM      = "lab.training.dcnlab.com/sigterm"       // exit0: it catches SIGTERM; others exit 143
+	annotationSIGTERM      = "lab.training.dcnlab.com/sigterm"       // exit0: it catches SIGTERM; ignored: it runs on; others exit 143
 )
 
 const (
 	exitSIGTERM  = 128 + 15
+	exitSIGKILL  = 128 + 9
+	savesEvery   = time.Minute     // a program that saves itself, besides when it is told to end
 	sigtermTakes = time.Second     // to the end of a program
 	breaksAfter  = 2 * time.Second // of a program that was restored from a broken image
 	keepPast     = 6 * time.Hour   // programs of pods that are gone
@@ -79,6 +83,10 @@ func (m *Machines) Freeze(pod *corev1.Pod, d time.Duration) {
 func (m *Machines) start(p *program) {
 	now := m.world.Clock.Now()
 	restored, broken, _ := m.world.Images.Content(p.pod.Spec.Containers[0].Image)
+	if savesItself(p.pod) {
+		m.world.Laws.programStarted(p.pod)
+		restored = m.saved[replicaKey(p.pod)]
+	}
 	p.restored, p.broken, p.started = restored, broken, now
 	m.world.Tracef("train %s from %s", p.pod.Name, restored)
 	if broken {
@@ -112,6 +120,9 @@ func (m *Machines) end(p *program, exit int32) {
 	g := m.nodes[p.pod.Spec.NodeName]
 	m.world.Laws.programEnded(p.pod, int(exit), !p.told && !p.broken && g != nil && !g.shutsDown)
 	m.halt(p)
+	if p.told && exit != exitSIGKILL {
+		m.save(p, p.progress(p.ended))
+	}
 	p.exit = exit
 	m.world.Tracef("program of %s exits %d", p.pod.Name, exit)
 	m.turns.ask(keyOf(p.pod))
@@ -124,7 +135,24 @@ func (m *Machines) halt(p *program) {
 	}
 	if p.isRunning() {
 		p.ended = m.world.Clock.Now()
+		m.save(p, p.progress(p.ended).Truncate(savesEvery))
 	}
+}
+
+// save keeps the training of a program that saves itself.
+func (m *Machines) save(p *program, progress time.Duration) {
+	if k := replicaKey(p.pod); savesItself(p.pod) {
+		m.saved[k] = max(m.saved[k], progress)
+	}
+}
+
+func savesItself(pod *corev1.Pod) bool {
+	return pod.Annotations[v1alpha1.AnnotationSavesItself] == "true"
+}
+
+// replicaKey names the replica of a training job that a pod is an attempt of.
+func replicaKey(pod *corev1.Pod) string {
+	return pod.Labels[v1alpha1.LabelJobUID] + "/" + pod.Labels[v1alpha1.LabelReplica]
 }
 
 // terminate sends SIGTERM, once.
@@ -133,11 +161,22 @@ func (m *Machines) terminate(p *program, shutDown bool) {
 		return
 	}
 	p.told, p.shutDown = true, shutDown
-	exit := int32(exitSIGTERM)
-	if p.pod.Annotations[annotationSIGTERM] == "exit0" {
-		exit = 0
+	switch p.pod.Annotations[annotationSIGTERM] {
+	case "exit0":
+		m.endAfter(p, sigtermTakes, 0)
+	case "ignored":
+		m.endAfter(p, gracePeriod(p.pod), exitSIGKILL)
+	default:
+		m.endAfter(p, sigtermTakes, exitSIGTERM)
 	}
-	m.endAfter(p, sigtermTakes, exit)
+}
+
+// gracePeriod is how long a pod has from SIGTERM to SIGKILL.
+func gracePeriod(pod *corev1.Pod) time.Duration {
+	if seconds := pod.Spec.TerminationGracePeriodSeconds; seconds != nil {
+		return time.Duration(*seconds) * time.Second
+	}
+	return 30 * time.Second
 }
 
 // Progress is the training that a pod has behind it: what its image restored and what it trained since, to the moment. It

@@ -67,7 +67,8 @@ func (o *Options) edit(spec *v1alpha1.SpotInstanceVMSpec, at Place) {
 }
 
 // JobOf is the job that `job NAME` describes, with the API's defaults: pool, replicas, interval (1h unless given; or auto), retain,
-// timeout, on-preemption, gpus of each pod, and of its program work, fail-after, sigterm=exit0, shm=yes (it has a file open in /dev/shm), backoff-limit.
+// timeout, on-preemption, method (Application: the program saves itself; interval, retain, timeout and on-preemption are left out then), gpus of each
+// pod, and of its program work, fail-after, sigterm=exit0 or ignored, shm=yes (it has a file open in /dev/shm), backoff-limit.
 func JobOf(c Command, at Place) (*v1alpha1.SpotInstanceJob, error) {
 	o := &Options{Command: c}
 	job := &v1alpha1.SpotInstanceJob{
@@ -78,12 +79,17 @@ func JobOf(c Command, at Place) (*v1alpha1.SpotInstanceJob, error) {
 			SpotInstanceVMRef: corev1.LocalObjectReference{Name: o.Text("pool", "pool")},
 			JobTemplate:       o.template(),
 			CheckpointConfig: v1alpha1.CheckpointConfig{
+				Method:              v1alpha1.CheckpointContainer,
 				CheckpointImageRepo: "docker.io/" + at.Project + "/" + o.TheName(),
 				CheckpointInterval:  o.interval(),
 				Retain:              o.Number("retain", 3), Timeout: o.Duration("timeout", 15*time.Minute),
 				OnPreemption: v1alpha1.PreemptionCheckpoint(o.Text("on-preemption", "Auto")),
 			},
 		},
+	}
+	if method := v1alpha1.CheckpointMethod(o.Text("method", "")); method == v1alpha1.CheckpointApplication {
+		job.Spec.CheckpointConfig = v1alpha1.CheckpointConfig{Method: method}
+		job.Spec.Replicas = o.Number("replicas", 1)
 	}
 	return job, o.Err
 }
