@@ -142,10 +142,12 @@ deploy: ## Install the operator. IMG= names its image.
 	  "WARNING: Metacontroller is not installed (no CRD compositecontrollers.metacontroller.k8s.io): nothing would call the operator." \
 	  "  Install it, then run make deploy again:" \
 	  "  kubectl apply -k 'https://github.com/metacontroller/metacontroller/manifests/production?ref=v4.17.2'" >&2
-	@$(KUBECTL) get crd checkpointbackups.migration.dcnlab.com >/dev/null 2>&1 || printf '%s\n' \
-	  "WARNING: the checkpoint agent is not installed (no CRD checkpointbackups.migration.dcnlab.com): until it is, Metacontroller serves no SpotInstanceJob." \
-	  "  Install it as https://github.com/lehuannhatrang/stateful-migration-operator says. Metacontroller tries again within 17 minutes, or at once after" \
-	  "  kubectl annotate compositecontroller spotinstancejob --overwrite retry=\"\$$(date +%s)\"" >&2
+	@# Without this kind Metacontroller serves no SpotInstanceJob. Where the agent has brought it, that one stays.
+	@$(KUBECTL) get crd checkpointbackups.migration.dcnlab.com >/dev/null 2>&1 || { printf '%s\n' \
+	  "WARNING: the checkpoint agent is not installed (no CRD checkpointbackups.migration.dcnlab.com): only trainings that save themselves" \
+	  "  (spec.checkpointConfig.method Application) survive a preemption. For the others install it, before or after the operator, as" \
+	  "  https://github.com/lehuannhatrang/stateful-migration-operator says. Its kind is created now, without it." >&2 && \
+	  $(KUBECTL) create -f manifests/without-agent/ >&2; }
 	for manifest in manifests/*.yaml; do \
 	  sed -E 's|^( *image: ).*|\1$(IMG)|' "$$manifest"; echo '---'; done | $(KUBECTL) apply -f -
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,11 +63,12 @@ func TestDeploySaysWhatIsMissing(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			w := newWorkbench(t)
 			w.standIn("kubectl", crds(w, c.crds))
-			output, succeeded, _ := w.run("make", "--silent", "deploy")
+			output, succeeded, calls := w.run("make", "--silent", "deploy")
 			assert.Equal(t, c.succeeds, succeeded, output)
 			assert.Contains(t, output, c.mentioned)
 			assert.LessOrEqual(t, strings.Count(output, "WARNING"), 1)
 			assert.Equal(t, c.succeeds, exists(filepath.Join(w.dir, "applied")))
+			assert.Equal(t, title == "checkpoint agent", slices.Contains(calls, "kubectl create -f manifests/without-agent/"), calls)
 		})
 	}
 }
