@@ -81,10 +81,14 @@ func TestManifestsAreAcceptedUnchanged(t *testing.T) {
 	servers := apiServers(t)
 	for _, file := range []string{
 		"testdata/original-fields.yaml", "../manifests/samples/pool.yaml", "../manifests/samples/job.yaml",
+		"../manifests/samples/job-saves-itself.yaml",
 	} {
 		objects := documents(t, file)
 		require.NotEmpty(t, objects, file)
 		for _, object := range objects {
+			if object.GetAPIVersion() == "v1" {
+				continue // a sample's volume or script
+			}
 			server, ours := servers[object.GetKind()]
 			require.True(t, ours, "%s: %s is none of our kinds", file, object.GetKind())
 			stored, refused := server.admit(object.Object, nil)
@@ -114,9 +118,8 @@ func TestDefaults(t *testing.T) {
 	pool, _ := servers["SpotInstanceVM"].admit(example(t, "smallest-pool"), nil)
 
 	assertSpec(t, job, `{
-		"replicas": 2,
 		"checkpointConfig": {
-			"checkpointImageRepo": "acme/checkpoints", "checkpointInterval": "30m",
+			"method": "Container", "checkpointImageRepo": "acme/checkpoints", "checkpointInterval": "30m",
 			"retain": 3, "timeout": "15m", "onPreemption": "Auto"},
 		"spotInstanceVMRef": {"name": "smallest-pool"},
 		"jobTemplate": {"spec": {"template": {"spec": {"containers": [{"name": "trainer", "image": "acme/mnist"}]}}}}}`)
