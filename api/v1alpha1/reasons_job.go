@@ -37,8 +37,8 @@ const (
 	ReasonRecovering          = "Recovering"          // replicas are lost and being restored
 	ReasonBackingOff          = "BackingOff"          // replicas failed and wait for their next attempt
 	ReasonSuspending          = "Suspending"          // a last checkpoint is being made
-	ReasonSuspended           = "Suspended"           // spec.suspend
-	ReasonComplete            = "Complete"            // see Complete
+	ReasonSuspended           = "Suspended"           // True: spec.suspend, so that no replica is wanted
+	ReasonComplete            = "Complete"            // True: see Complete
 	ReasonFailed              = "Failed"              // see Failed
 )
 
@@ -64,7 +64,7 @@ const (
 	ReasonCheckpointStorage    = "CheckpointStorage"    // IgnoredFields
 	ReasonCheckpointMethod     = "CheckpointMethod"     // IgnoredFields: fields for method Container
 	ReasonNoticeTooShort       = "NoticeTooShort"       // GraceExceedsNotice
-	ReasonTemplateSuspended    = "TemplateSuspended"    // Ready: jobTemplate.spec.suspend
+	ReasonTemplateSuspended    = "TemplateSuspended"    // Ready, True: jobTemplate.spec.suspend
 )
 
 // Phases of one replica in status.jobStatuses.

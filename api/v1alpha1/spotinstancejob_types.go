@@ -187,7 +187,8 @@ type SpotInstanceJobStatus struct {
 	// +optional
 	Phase JobPhase `json:"phase,omitempty"`
 
-	// Ready, SpecValid, Complete, Failed, and the troubles that a user can do something about.
+	// Ready, with Reconciling or Stalled while it is False; SpecValid, Complete, Failed, and the troubles that a user can do
+	// something about.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -255,7 +256,7 @@ type SpotInstanceJobStatus struct {
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 
-	// Generation of the spec that this status answers.
+	// Generation of the spec that this status answers; -1 before the first answer.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 }
@@ -405,7 +406,9 @@ type SpotInstanceJob struct {
 	// What to run.
 	Spec SpotInstanceJobSpec `json:"spec"`
 
-	// What was observed.
+	// What was observed. Until something was, observedGeneration is -1, so that nobody takes an object that was applied a moment ago
+	// for one that is well.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status SpotInstanceJobStatus `json:"status,omitempty"`
 }

@@ -30,7 +30,7 @@ type SpotInstanceVMStatus struct {
 	// +optional
 	Phase PoolPhase `json:"phase,omitempty"`
 
-	// Ready and the troubles that a user can do something about.
+	// Ready, with Reconciling or Stalled while it is False, and the troubles that a user can do something about.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -103,7 +103,7 @@ type SpotInstanceVMStatus struct {
 	// +optional
 	Cost *CostStatus `json:"cost,omitempty"`
 
-	// Generation of the spec that this status answers.
+	// Generation of the spec that this status answers; -1 before the first answer.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 }

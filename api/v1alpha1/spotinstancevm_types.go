@@ -308,7 +308,9 @@ type SpotInstanceVM struct {
 	// What VMs to run.
 	Spec SpotInstanceVMSpec `json:"spec"`
 
-	// What was observed.
+	// What was observed. Until something was, observedGeneration is -1, so that nobody takes an object that was applied a moment ago
+	// for one that is well.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status SpotInstanceVMStatus `json:"status,omitempty"`
 }

@@ -126,7 +126,7 @@ func TestWhatIsSaidOfTheFit(t *testing.T) {
 		},
 		"fewer, and over": {
 			[]fact{asks(1), have(4), healthy, anAttempt(0, 1, completedOn("vm-0", time.Hour, time.Minute))},
-			[]string{"Complete True TrainingCompleted: Job train-392faf-r0-a1 completed the training", "Ready False Complete: the training is completed", valid},
+			[]string{"Complete True TrainingCompleted: Job train-392faf-r0-a1 completed the training", "Ready True Complete: the training is completed", valid},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

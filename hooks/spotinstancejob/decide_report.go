@@ -90,23 +90,26 @@ func (s *survey) specValid() condition {
 
 // ready answers "how is my job?" in one sentence.
 func (s *survey) ready(phase v1alpha1.JobPhase) condition {
+	is := func(reason, message string) condition {
+		return condition{v1alpha1.ConditionReady, reason, message, true}
+	}
 	not := func(reason, message string) condition {
 		return condition{v1alpha1.ConditionReady, reason, message, false}
 	}
 	name := s.job.Spec.SpotInstanceVMRef.Name
 	switch {
 	case phase == v1alpha1.JobSucceeded:
-		return not(v1alpha1.ReasonComplete, "the training is completed")
+		return is(v1alpha1.ReasonComplete, "the training is completed")
 	case phase == v1alpha1.JobFailed:
 		return not(v1alpha1.ReasonFailed, "the job has failed; the condition Failed tells why")
 	case s.invalid != nil:
 		return not(v1alpha1.ReasonSpecInvalid, s.invalid.Error())
 	case phase == v1alpha1.JobSuspended && !s.job.Spec.Suspend:
-		return not(v1alpha1.ReasonTemplateSuspended, "spec.jobTemplate.spec.suspend is true and cannot be changed: use spec.suspend"+again)
+		return is(v1alpha1.ReasonTemplateSuspended, "spec.jobTemplate.spec.suspend is true and cannot be changed: use spec.suspend"+again)
 	case phase == v1alpha1.JobSuspended && s.savesItself():
-		return not(v1alpha1.ReasonSuspended, "set spec.suspend to false to continue from what the training has saved")
+		return is(v1alpha1.ReasonSuspended, "set spec.suspend to false to continue from what the training has saved")
 	case phase == v1alpha1.JobSuspended:
-		return not(v1alpha1.ReasonSuspended, "set spec.suspend to false to continue from the best checkpoint")
+		return is(v1alpha1.ReasonSuspended, "set spec.suspend to false to continue from the best checkpoint")
 	case s.suspended():
 		return not(v1alpha1.ReasonSuspending, "waiting for a last checkpoint before the replicas are stopped")
 	case s.pool == nil:

@@ -77,7 +77,7 @@ func renderStatus(o observed, d decision) v1alpha1.SpotInstanceJobStatus {
 	if (d.phase == v1alpha1.JobSucceeded || d.phase == v1alpha1.JobFailed) && status.CompletionTime == nil {
 		status.CompletionTime = &metav1.Time{Time: completionOf(o, d)}
 	}
-	status.Conditions = renderConditions(o, d.conditions)
+	status.Conditions = renderConditions(o, withProgress(d.conditions))
 	return status
 }
 

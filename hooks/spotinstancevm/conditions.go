@@ -36,7 +36,11 @@ func conditionsOf(before []metav1.Condition, o observed, d decision) []metav1.Co
 	if unknown := costCondition(o); unknown != nil {
 		now = append(now, *unknown)
 	}
-	now = append([]metav1.Condition{readyCondition(o, d, now)}, now...)
+	ready := readyCondition(o, d, now)
+	if progress := progressCondition(ready, now); progress != nil {
+		now = append(now, *progress)
+	}
+	now = append([]metav1.Condition{ready}, now...)
 	kept := slices.DeleteFunc(slices.Clone(before), func(c metav1.Condition) bool {
 		return meta.FindStatusCondition(now, c.Type) == nil || !webhook.IsWritable(c.LastTransitionTime)
 	})

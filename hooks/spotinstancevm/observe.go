@@ -84,7 +84,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		settings:   settingsOf(r.pool.Spec),
 		generation: r.pool.Generation,
 		finalizing: r.finalizing,
-		edited:     r.pool.Status.ObservedGeneration != 0 && r.pool.Status.ObservedGeneration != r.pool.Generation,
+		edited:     r.pool.Status.ObservedGeneration > 0 && r.pool.Status.ObservedGeneration != r.pool.Generation,
 		wants:      wantsOf(r, second(h.now())),
 		counted:    r.pool.Status.Preemptions,
 		dry:        timeOf(r.pool.Status.SpotUnavailableSince),

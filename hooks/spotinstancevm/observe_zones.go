@@ -213,7 +213,7 @@ func operationsFrom(o observed, status v1alpha1.SpotInstanceVMStatus, swept bool
 		}
 	}
 	switch {
-	case !needed && !o.edited && status.ObservedGeneration != 0 && alive == wanted(o):
+	case !needed && !o.edited && status.ObservedGeneration > 0 && alive == wanted(o):
 		return time.Time{}
 	case swept:
 		return forget.Truncate(time.Minute)

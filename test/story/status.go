@@ -130,7 +130,8 @@ func (v viewer) requested(pool string) string {
 	return line
 }
 
-// conditions are those that do not go without saying. The conditions that are good when they are True do.
+// conditions are those that do not go without saying. The conditions that are good when they are True do, and so do those that follow
+// from Ready.
 func conditions(all []metav1.Condition) []string {
 	good := []string{
 		v1alpha1.ConditionReady, v1alpha1.ConditionSpecValid, v1alpha1.ConditionCredentialsValid, v1alpha1.ConditionJoinDataValid,
@@ -138,6 +139,9 @@ func conditions(all []metav1.Condition) []string {
 	}
 	var lines []string
 	for _, c := range all {
+		if c.Type == v1alpha1.ConditionReconciling || c.Type == v1alpha1.ConditionStalled {
+			continue
+		}
 		if c.Status != metav1.ConditionTrue || !slices.Contains(good, c.Type) {
 			lines = append(lines, fmt.Sprintf("%s=%s: %s", c.Type, c.Status, c.Reason))
 		}

@@ -18,7 +18,6 @@ status job resnet
 Succeeded, 0 of 2 active on no VM, no preemption, completed
 replica 0: attempt 1 Succeeded, from the template
 Complete=True: TrainingCompleted
-Ready=False: Complete
 
 message job resnet Complete
 ----
