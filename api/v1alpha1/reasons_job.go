@@ -82,23 +82,28 @@ const (
 	ReplicaSucceeded     = "Succeeded"     // completed the training
 )
 
-// Why a replica does not train, in status.jobStatuses[].reason. Each replica that does not has exactly one.
+// Why a replica does not train, in status.jobStatuses[].reason. Each replica that does not has exactly one. An Event of the
+// SpotInstanceJob with this reason tells when it changes, unless to WaitForJob, which is over in a moment or becomes WaitChildRefused.
 const (
 	WaitNoCapacity        = "NoCapacity"           // no VM is free, and the pool cannot have another one: its conditions tell why
 	WaitPoolFull          = "PoolFull"             // no VM is free, and the pool has all VMs that spec.maxReplicas, or spec.replicas, allows
-	WaitForVM             = "WaitingForVM"         // no VM is free; the pool starts one, or will as soon as it may
+	WaitForVM             = "WaitingForVM"         // no VM is free; the pool asks for one, or will as soon as it may
+	WaitBooting           = "Booting"              // no VM is free; one has been made, and is not Ready yet
 	WaitUnschedulable     = "Unschedulable"        // a VM is Ready and free, and the scheduler does not bind the pod to it
 	WaitNoPod             = "NoPod"                // the Job has had no pod for PodGrace
 	WaitSchedulingGated   = "SchedulingGated"      // the pod has scheduling gates
 	WaitSuspendedByOthers = "SuspendedByOthers"    // somebody else set spec.suspend of the Job
 	WaitForJob            = "WaitingForJob"        // its next Job was asked for, and is not there yet
+	WaitChildRefused      = "ChildRefused"         // its next Job was asked for PodGrace ago and is not there: the API server refuses it
 	WaitPool              = "PoolUnavailable"      // the SpotInstanceVM is missing, or is being deleted
 	WaitSpecInvalid       = "SpecInvalid"          // the spec cannot be run: see the condition SpecValid
 	WaitStarting          = "Starting"             // the pod is on a VM, and its containers do not run yet
+	WaitPullingImage      = "PullingImage"         // the same, and the kubelet pulls an image, or cannot
 	WaitForCheckpoint     = "WaitingForCheckpoint" // its successor starts when a checkpoint is complete
 	WaitSaving            = "Saving"               // it saves itself: its successor starts when its pod has ended, or its VM is gone
 	WaitVMLost            = "VMLost"               // its VM is gone or going; a successor follows
 	WaitRejected          = "Rejected"             // the kubelet of its VM rejected the pod; the next attempt follows
+	WaitRestoreFailed     = "RestoreFailed"        // its checkpoint image would not run; a successor follows
 	WaitEnding            = "Ending"               // it ended moments ago; whether its VM took it down is known soon
 	WaitBackingOff        = "BackingOff"           // it failed; the next attempt follows later
 	WaitSuspended         = "Suspended"            // spec.suspend

@@ -96,7 +96,31 @@ const (
 	VMSuperseded   = "Superseded"   // it failed before the spec was edited, and is not held against the pool any more
 )
 
-// Reasons of Events on a SpotInstanceVM.
+// Why a VM serves no replica, in status.provisionedInstances[].notServing. Each VM that is not gone, and neither runs a replica nor is
+// Ready for the next one, has exactly one. An Event of the SpotInstanceVM with this reason tells when it changes.
+const (
+	NotServingRequested       = "Requested"       // it is asked of GCE, and does not run yet
+	NotServingNoAnswer        = "NoAnswer"        // GCE has not said what became of its insert
+	NotServingBooting         = "Booting"         // it runs, and has no Node yet
+	NotServingJoining         = "Joining"         // its Node is not Ready yet
+	NotServingGPUsMissing     = "GPUsMissing"     // its Node is Ready and lacks GPUs: not yet, or not any more, so that no pod lands there
+	NotServingNotReady        = "NotReady"        // its Node was Ready and is not: it is waited for, and what trains there may go on
+	NotServingGivenUp         = "GivenUp"         // the same for so long that another VM takes its place
+	NotServingZoneUnreachable = "ZoneUnreachable" // GCE did not list its zone, and its Node is not Ready
+	NotServingCordoned        = "Cordoned"        // somebody cordoned its Node
+	NotServingTainted         = "Tainted"         // its Node has a taint that spec.taints does not name, and no pod lands there
+	NotServingRejects         = "RejectsPods"     // its kubelet rejected several pods of one replica in a row
+	NotServingMisplaced       = "Misplaced"       // it is Ready in a zone where no pod that waits may run
+	NotServingUnschedulable   = "Unschedulable"   // it is Ready and free, and the scheduler binds a pod that waits to no VM
+	NotServingIdle            = "Idle"            // nobody needs it: it goes after idleTimeout
+	NotServingDraining        = "Draining"        // the same, and it goes as soon as it is empty
+	NotServingNoticed         = "Noticed"         // GCE takes it back; what trains there goes on until then
+	NotServingMoving          = "Moving"          // its run limit is near, or a spot VM takes its place: what trains there moves
+	NotServingStopping        = "Stopping"        // it stops
+	NotServingDeleting        = "Deleting"        // this operator deletes it
+)
+
+// Reasons of Events on a SpotInstanceVM, besides those above.
 const (
 	EventVMPreempted   = "VMPreempted"
 	EventVMStartFailed = "VMStartFailed"

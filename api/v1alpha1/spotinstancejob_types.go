@@ -303,8 +303,8 @@ type JobReplicaStatus struct {
 	Phase string `json:"phase,omitempty"`
 
 	// Why the replica does not train; empty while it does. The message of the condition Ready tells more, and the remedy: NoCapacity,
-	// PoolFull, WaitingForVM, Unschedulable, NoPod, SchedulingGated, SuspendedByOthers, WaitingForJob, PoolUnavailable, SpecInvalid, Starting,
-	// WaitingForCheckpoint, Saving, VMLost, Rejected, Ending, BackingOff, Suspended or Over.
+	// PoolFull, WaitingForVM, Booting, Unschedulable, NoPod, SchedulingGated, SuspendedByOthers, WaitingForJob, ChildRefused, PoolUnavailable,
+	// SpecInvalid, Starting, PullingImage, WaitingForCheckpoint, Saving, VMLost, Rejected, RestoreFailed, Ending, BackingOff, Suspended or Over.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 

@@ -84,6 +84,9 @@ type SpotInstanceVMStatus struct {
 	// Nodes of the user's own that serve the pool.
 	// +optional
 	LentNodes int32 `json:"lentNodes,omitempty"`
+	// How long VMs of this pool take from their creation until they are Ready: a mean in which the newest count most. Absent until one was.
+	// +optional
+	UsualStartTime *metav1.Duration `json:"usualStartTime,omitempty"`
 
 	// Since when no zone has had a spot VM for this pool. Only with SpotWithStandardFallback.
 	// +optional
@@ -206,6 +209,16 @@ type VMInstanceStatus struct {
 	// RejectsPods, PoolDeleted, NameTaken, or the kind of failure of its insert, such as Stockout.
 	// +optional
 	Reason string `json:"reason,omitempty"`
+
+	// Why the VM serves no replica; empty while one trains on it, while it is Ready for the next one, and once it is gone: Requested,
+	// NoAnswer, Booting, Joining, GPUsMissing, NotReady, GivenUp, ZoneUnreachable, Cordoned, Tainted, RejectsPods, Misplaced, Unschedulable, Idle, Draining,
+	// Noticed, Moving, Stopping or Deleting.
+	// +optional
+	NotServing string `json:"notServing,omitempty"`
+
+	// Since when it serves no replica for this reason.
+	// +optional
+	NotServingSince *metav1.Time `json:"notServingSince,omitempty"`
 
 	// Since when nobody needs the VM. It is deleted idleTimeout later.
 	// +optional

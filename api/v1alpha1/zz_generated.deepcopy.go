@@ -649,6 +649,11 @@ func (in *SpotInstanceVMStatus) DeepCopyInto(out *SpotInstanceVMStatus) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.UsualStartTime != nil {
+		in, out := &in.UsualStartTime, &out.UsualStartTime
+		*out = new(metav1.Duration)
+		**out = **in
+	}
 	if in.SpotUnavailableSince != nil {
 		in, out := &in.SpotUnavailableSince, &out.SpotUnavailableSince
 		*out = (*in).DeepCopy()
@@ -705,6 +710,10 @@ func (in *VMInstanceStatus) DeepCopyInto(out *VMInstanceStatus) {
 	}
 	if in.Since != nil {
 		in, out := &in.Since, &out.Since
+		*out = (*in).DeepCopy()
+	}
+	if in.NotServingSince != nil {
+		in, out := &in.NotServingSince, &out.NotServingSince
 		*out = (*in).DeepCopy()
 	}
 	if in.IdleSince != nil {

@@ -47,7 +47,7 @@ type replica struct {
 	attempts int32 // highest number used so far: a successor that was dropped keeps its number
 	phase    string
 	waits    string // for a checkpoint, and why for that one; empty: it does not
-	reason   string // why it does not train; empty: it does
+	wait     wait   // why it does not train; zero: it does
 	failures int32
 	refused  refusals
 	stuck    time.Time // since when its newest attempt cannot start from its checkpoint; zero: it can, as far as is known

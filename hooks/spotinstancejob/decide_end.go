@@ -1,6 +1,7 @@
 package spotinstancejob
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -121,7 +122,7 @@ func (s *survey) finish(end jobEnd) decision {
 	d.replicas = nil
 	for _, of := range reported {
 		r := s.report(of)
-		r.reason = v1alpha1.WaitOver
+		r.wait = wait{v1alpha1.WaitOver, "is over: " + cmp.Or(end.message, end.reason)}
 		d.replicas = append(d.replicas, r)
 	}
 	if expired {

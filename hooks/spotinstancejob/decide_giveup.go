@@ -89,7 +89,7 @@ func (s *survey) handOver() string {
 
 // waitForNextJob is the wait of a replica whose next Job is refused, while the one of its last attempt is there.
 func (s *survey) waitForNextJob(of slot) wait {
-	told := s.waitForJob()
+	told := s.waitForJob(of.replica)
 	if of.ended() {
 		told.message += "; if a quota of Jobs is full, raise it: Job " + of.newest.name + ", which is over, is deleted after some refusals, to make room"
 	}

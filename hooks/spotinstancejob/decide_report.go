@@ -23,7 +23,7 @@ func (s *survey) report(of slot) replica {
 		r.phase = v1alpha1.ReplicaBackingOff
 	}
 	if of.verdict != running {
-		r.reason = s.waitOf(of).reason
+		r.wait = s.waitOf(of)
 	}
 	return r
 }
@@ -52,12 +52,12 @@ func (s *survey) withRecalled(replicas []replica) []replica {
 
 // recalled is a replica that no Job tells of.
 func (s *survey) recalled(number int32, name string) replica {
-	reason := s.waitForJob().reason
+	told := s.waitForJob(number)
 	if slices.Contains(s.held, number) {
-		reason = v1alpha1.WaitSaving
+		told = waitForEnd("has no Job", s.heldBy(number))
 	}
 	return replica{
-		number: number, phase: v1alpha1.ReplicaPending, reason: reason,
+		number: number, phase: v1alpha1.ReplicaPending, wait: told,
 		newest: attempt{name: name}, attempts: s.nextAttempt(number) - 1,
 		failures: s.failures(number),
 	}
@@ -137,7 +137,7 @@ func (s *survey) replicasReady() condition {
 	}
 	for _, a := range s.created {
 		if !slices.ContainsFunc(s.slots, func(of slot) bool { return of.replica == a.replica }) && s.isRefused(a.replica) {
-			stories = append(stories, fmt.Sprintf("replica %d %s", a.replica, s.waitForJob().message))
+			stories = append(stories, fmt.Sprintf("replica %d %s", a.replica, s.waitForJob(a.replica).message))
 		}
 	}
 	for _, number := range s.held {

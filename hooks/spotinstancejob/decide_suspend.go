@@ -20,7 +20,7 @@ func (s *survey) suspend() decision {
 	for _, of := range s.slots {
 		r := s.report(of)
 		if !of.ended() { // one that has ended says so as long as its Job is seen, or its end would be counted again
-			r.phase, r.newest, r.reason = string(pending), attempt{name: of.newest.name}, v1alpha1.WaitSuspended
+			r.phase, r.newest, r.wait = string(pending), attempt{name: of.newest.name}, *s.blocked()
 		}
 		stopped = append(stopped, r)
 	}

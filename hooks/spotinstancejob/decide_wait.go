@@ -29,9 +29,11 @@ func (s *survey) waitOf(of slot) wait {
 		told = s.waitAfterRejection(of)
 	}
 	if s.isRequested(of.replica) {
-		told.reason = v1alpha1.WaitForJob
 		if s.isRefused(of.replica) {
 			return s.waitForNextJob(of)
+		}
+		if !isAskedAtOnce(told.reason) {
+			told.reason = v1alpha1.WaitForJob
 		}
 	}
 	if pod := of.newest.pod; pod != nil && pod.message != "" && (of.verdict == starting || of.verdict == failed || of.verdict == restoreFailed) {
@@ -46,14 +48,23 @@ func (s *survey) waitOf(of slot) wait {
 	if waits := s.waits[of.replica]; waits != "" {
 		told = wait{v1alpha1.WaitForCheckpoint, told.message + waits}
 	}
+	if !s.needsSuccessor(of) || told.reason == v1alpha1.WaitRejected {
+		return told
+	}
+	if at := restartAt(of, s.account(s.ledger, of).Replicas[of.replica]); at.After(s.now) {
+		told = wait{v1alpha1.WaitBackingOff, told.message + "; the next attempt starts at " + clock(at)}
+	}
 	return told
 }
+
+// clock is a time in a message.
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // blocked is why no replica gets another attempt; nil: it may.
 func (s *survey) blocked() *wait {
 	switch {
 	case s.suspended():
-		return &wait{v1alpha1.WaitSuspended, "is suspended"}
+		return &wait{v1alpha1.WaitSuspended, "is suspended: it goes on when spec.suspend is false"}
 	case s.pool == nil || s.pool.deleting:
 		return &wait{v1alpha1.WaitPool, "waits for its SpotInstanceVM"}
 	case s.invalid != nil || s.misfit() != nil:
@@ -63,11 +74,14 @@ func (s *survey) blocked() *wait {
 }
 
 // waitForJob is the wait of a replica without a Job.
-func (s *survey) waitForJob() wait {
+func (s *survey) waitForJob(replica int32) wait {
 	if blocked := s.blocked(); blocked != nil {
 		return *blocked
 	}
-	return wait{v1alpha1.WaitForJob, fmt.Sprintf("waits for its Job, which was asked for and is not there: kubectl describe spotinstancejob %s shows what the API server answered", s.job.Name)}
+	if !s.isRefused(replica) {
+		return wait{v1alpha1.WaitForJob, "waits for its Job, which was asked for"}
+	}
+	return wait{v1alpha1.WaitChildRefused, fmt.Sprintf("waits for its Job, which was asked for and is not there: kubectl describe spotinstancejob %s shows what the API server answered", s.job.Name)}
 }
 
 // isRequested is true of a replica whose next Job is asked for.
@@ -75,10 +89,18 @@ func (s *survey) isRequested(replica int32) bool {
 	return slices.ContainsFunc(s.created, func(a newAttempt) bool { return a.replica == replica })
 }
 
+// isAskedAtOnce is true of the reasons that the next Job is asked for at: since when the replica waits for one is since when for the other.
+func isAskedAtOnce(reason string) bool {
+	return reason == v1alpha1.WaitForJob || reason == v1alpha1.WaitVMLost || reason == v1alpha1.WaitRestoreFailed
+}
+
 // isRefused is true of a replica whose next Job was asked for so long ago that the API server must refuse it.
 func (s *survey) isRefused(replica int32) bool {
 	for _, status := range s.job.Status.JobStatuses {
-		if status.Replica == replica && status.Reason == v1alpha1.WaitForJob && status.WaitingSince != nil {
+		if status.Replica == replica && status.Reason == v1alpha1.WaitChildRefused {
+			return true
+		}
+		if status.Replica == replica && isAskedAtOnce(status.Reason) && status.WaitingSince != nil {
 			late := status.WaitingSince.Add(v1alpha1.PodGrace)
 			s.wakeAt(late)
 			return !late.After(s.now)
@@ -92,8 +114,10 @@ func (s *survey) waitAfterVM(of slot) wait {
 	switch {
 	case s.exhausted(of):
 		return wait{v1alpha1.WaitOver, "failed for good"}
+	case of.verdict == starting && of.newest.pod.isPulling():
+		return wait{v1alpha1.WaitPullingImage, "is starting on VM " + of.newest.node + ", and the kubelet pulls an image"}
 	case of.verdict == starting:
-		return wait{v1alpha1.WaitStarting, "is starting"}
+		return wait{v1alpha1.WaitStarting, "is starting on VM " + of.newest.node}
 	case of.verdict == doomed:
 		return wait{v1alpha1.WaitVMLost, "is on a VM that is going away"}
 	case of.verdict == lost:
@@ -101,7 +125,7 @@ func (s *survey) waitAfterVM(of slot) wait {
 	case of.verdict == ending:
 		return wait{v1alpha1.WaitEnding, "ended; whether its VM took it down is known in a moment"}
 	case of.verdict == restoreFailed:
-		return wait{v1alpha1.WaitBackingOff, "could not run from its checkpoint image"}
+		return wait{v1alpha1.WaitRestoreFailed, "could not run from its checkpoint image"}
 	case of.verdict == failed:
 		return wait{v1alpha1.WaitBackingOff, "failed"}
 	}
@@ -140,14 +164,18 @@ func (s *survey) waitForBinding(a attempt) wait {
 	s.wakeAt(held.until)
 	switch {
 	case held.until.After(s.now):
-		return wait{v1alpha1.WaitUnschedulable, "fitted no VM of the pool that was Ready and free, so none is bought for it before " + held.until.UTC().Format(time.RFC3339) + ": the scheduler said: " + held.words}
+		return wait{v1alpha1.WaitUnschedulable, "fitted no VM of the pool that was Ready and free, so none is bought for it before " + clock(held.until) + ": the scheduler said: " + held.words}
 	case s.pool.passesOver && a.pod != nil:
 		return wait{v1alpha1.WaitUnschedulable, "waits beside a VM that is Ready and free: " + words}
 	case s.pool.full != "":
 		return wait{v1alpha1.WaitPoolFull, fmt.Sprintf("waits for a VM: SpotInstanceVM %s is at %s %d: raise its spec.%s, or wait until a VM is free",
 			s.job.Spec.SpotInstanceVMRef.Name, s.pool.full, s.pool.most, s.pool.full)}
-	case s.pool.noCapacity:
-		return wait{v1alpha1.WaitNoCapacity, "waits for a VM"}
+	}
+	if vm := s.comingTo(a); vm != nil {
+		return wait{v1alpha1.WaitBooting, "waits for a VM" + s.tellOf(*vm)}
+	}
+	if s.pool.noCapacity {
+		return wait{v1alpha1.WaitNoCapacity, "waits for a VM" + s.pool.onTheirWay.reopens()}
 	}
 	return wait{v1alpha1.WaitForVM, "waits for a VM"}
 }

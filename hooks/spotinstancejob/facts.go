@@ -41,6 +41,7 @@ type poolFacts struct {
 	full        string          // the field of its spec that allows no more VMs than the pool has, all of them Ready; empty: it may have more, or waits for some
 	most        int32           // VMs that this field allows
 	noCapacity  bool            // no zone can be asked for a VM now
+	onTheirWay  comingVMs       // that have been made and are not Ready yet
 	passesOver  bool            // a VM is Ready and free, and the scheduler binds no pod that waits to it
 	fit         nodefit.Pool    // what its Nodes have for pods
 	held        map[string]hold // by Job: for whose pods the pool buys no VM
@@ -120,6 +121,7 @@ type podFacts struct {
 	failure    string          // how a container failed, and its last words
 	rejected   string          // why the kubelet rejected the pod, in its words; empty: it did not
 
+	isPrepared   bool      // its volumes are mounted and its network is there: images are pulled next
 	initializing bool      // init containers run
 	initialized  time.Time // when they had run; zero: nobody says
 }

@@ -111,6 +111,7 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 	facts.trouble = troubleOf(pool.Status.Conditions)
 	facts.full, facts.most = limitOf(pool)
 	facts.noCapacity = meta.IsStatusConditionFalse(pool.Status.Conditions, v1alpha1.ConditionCapacityAvailable)
+	facts.onTheirWay = observeComing(pool.Status)
 	for _, replica := range pool.Status.UnschedulableReplicas {
 		facts.held[replica.JobName] = hold{replica.Until.Time, excerpt(replica.Message)}
 	}

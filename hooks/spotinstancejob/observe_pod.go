@@ -51,6 +51,8 @@ func observePod(pod *corev1.Pod) *podFacts {
 			} else {
 				facts.gated, facts.unbound = c.Reason == corev1.PodReasonSchedulingGated, excerpt(c.Message)
 			}
+		case corev1.PodReadyToStartContainers:
+			facts.isPrepared = isTrue
 		case corev1.PodInitialized:
 			facts.initializing = c.Status == corev1.ConditionFalse
 			if isTrue {

@@ -126,13 +126,13 @@ func completionOf(o observed, d decision) time.Time {
 func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 	status := v1alpha1.JobReplicaStatus{
 		Name: r.newest.name, Replica: r.number, Attempt: r.attempts, Phase: r.phase,
-		RestoredFrom: r.newest.image, Failures: r.failures, NodeName: r.newest.node, Reason: r.reason,
+		RestoredFrom: r.newest.image, Failures: r.failures, NodeName: r.newest.node, Reason: r.wait.reason,
 		Refusals: r.refused.n,
 	}
 	if !r.refused.last.IsZero() {
 		status.RefusedAt = &metav1.Time{Time: r.refused.last}
 	}
-	if r.reason != "" {
+	if r.wait.reason != "" {
 		status.WaitingSince = &metav1.Time{Time: o.now.Truncate(time.Second)}
 	}
 	if !r.stuck.IsZero() {
@@ -144,7 +144,7 @@ func renderReplica(o observed, r replica) v1alpha1.JobReplicaStatus {
 	for _, old := range o.job.Status.JobStatuses {
 		if old.Replica == r.number {
 			status.LastCheckpointImage = old.LastCheckpointImage
-			if old.Reason == r.reason && old.WaitingSince != nil && webhook.IsWritable(*old.WaitingSince) {
+			if old.Reason == r.wait.reason && old.WaitingSince != nil && webhook.IsWritable(*old.WaitingSince) {
 				status.WaitingSince = old.WaitingSince
 			}
 			status.LastFailure = keptFailure(old.LastFailure)

@@ -211,7 +211,7 @@ func readyCondition(o observed, d decision, others []metav1.Condition) metav1.Co
 	case culprit != nil:
 		return condition(v1alpha1.ConditionReady, false, culprit.Reason, count+": "+culprit.Message+cappedText(o))
 	default:
-		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonProvisioning, count+cappedText(o))
+		return condition(v1alpha1.ConditionReady, false, v1alpha1.ReasonProvisioning, count+cappedText(o)+comingText(o, d))
 	}
 }
 

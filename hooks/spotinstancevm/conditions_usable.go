@@ -1,6 +1,7 @@
 package spotinstancevm
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ func usableCondition(o observed, d decision) *metav1.Condition {
 	var messages []string
 	tell := func(because, message string) {
 		if reason == "" {
-			reason = because
+			reason = cmp.Or(because, v1alpha1.ReasonNodeUnfit)
 		}
 		messages = append(messages, message)
 	}
@@ -35,9 +36,13 @@ func usableCondition(o observed, d decision) *metav1.Condition {
 		}
 	}
 	for _, m := range d.machines {
-		if because, message := uselessness(o, m); because != "" {
-			tell(because, message)
+		if !servesNobody(o, m) && !m.misplaced {
+			continue
 		}
+		why, message := unfitText(o, m)
+		tell(map[string]string{
+			v1alpha1.NotServingCordoned: v1alpha1.ReasonNodeCordoned, v1alpha1.NotServingRejects: v1alpha1.ReasonPodsRejected,
+		}[why], message)
 	}
 	if i := slices.IndexFunc(d.wants, func(w want) bool { return w.isWaiting(o.now) }); i >= 0 {
 		stuck := ""
@@ -59,20 +64,18 @@ func usableCondition(o observed, d decision) *metav1.Condition {
 	return &unusable
 }
 
-// uselessness is why no replica can use a VM that is Ready; no reason: one can, as far as is known.
-func uselessness(o observed, m machine) (because, message string) {
+// unfitText tells why no replica can use a Ready VM, and what to do.
+func unfitText(o observed, m machine) (reason, message string) {
 	switch {
 	case m.misplaced:
-		return v1alpha1.ReasonNodeUnfit, fmt.Sprintf("VM %s is in %s, where no pod that waits may run, by its node selector or affinity: it is deleted when it has been idle for idleTimeout", m.name, m.zone)
-	case !servesNobody(o, m):
-		return "", ""
+		return v1alpha1.NotServingMisplaced, fmt.Sprintf("VM %s is in %s, where no pod that waits may run, by its node selector or affinity: it is deleted when it has been idle for idleTimeout", m.name, m.zone)
 	case m.rejects != "":
-		return v1alpha1.ReasonPodsRejected, fmt.Sprintf("the kubelet of VM %s rejected %d pods of one replica in a row, so another VM takes its place: it said: %s", m.name, v1alpha1.RejectionsPerVM, m.rejects)
-	case m.node.cordoned:
-		return v1alpha1.ReasonNodeCordoned, fmt.Sprintf("Node %s is cordoned, so no replica can use its VM: kubectl uncordon %s, or the VM is deleted when it has been idle for idleTimeout", m.name, m.name)
+		return v1alpha1.NotServingRejects, fmt.Sprintf("the kubelet of VM %s rejected %d pods of one replica in a row, so another VM takes its place: it said: %s", m.name, v1alpha1.RejectionsPerVM, m.rejects)
+	case m.isCordoned():
+		return v1alpha1.NotServingCordoned, fmt.Sprintf("Node %s is cordoned, so no replica can use its VM: kubectl uncordon %s, or the VM is deleted when it has been idle for idleTimeout", m.name, m.name)
 	case m.node.gpus < m.mustShow:
-		return v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s shows %d of %d %s, and no pod lands there: another VM takes its place; see the device plugin's pod on that Node", m.name, m.node.gpus, m.mustShow, o.settings.gpuResource)
+		return v1alpha1.NotServingGPUsMissing, fmt.Sprintf("Node %s shows %d of %d %s, and no pod lands there: another VM takes its place; see the device plugin's pod on that Node", m.name, m.node.gpus, m.mustShow, o.settings.gpuResource)
 	default:
-		return v1alpha1.ReasonNodeUnfit, fmt.Sprintf("Node %s has the taint %s, and no pod lands there: another VM takes its place; if the taint is to stay, add it to spec.taints", m.name, m.node.tainted)
+		return v1alpha1.NotServingTainted, fmt.Sprintf("Node %s has the taint %s, and no pod lands there: another VM takes its place; if the taint is to stay, add it to spec.taints", m.name, m.node.tainted)
 	}
 }

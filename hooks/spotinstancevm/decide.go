@@ -21,6 +21,7 @@ type decision struct {
 	refusal     *refusal // GCE refused the newest start, whatever the zone
 	preemptions int32
 	spent       *v1alpha1.CostStatus
+	usualStart  time.Duration // see decide_serve.go; 0: not known
 	finalized   bool
 
 	// Known after acting, see settle.
@@ -72,6 +73,7 @@ func decide(o observed) decision {
 		d.machines = append(d.machines, m)
 	}
 	o.wants = setAside(o, d.machines)
+	d.usualStart = usualStart(o, d.machines)
 	passOver(o, d.machines)
 	o.wants = holdBack(o, d.machines)
 	d.wants = o.wants

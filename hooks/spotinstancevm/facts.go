@@ -44,6 +44,7 @@ type observed struct {
 	grace      time.Duration // how long a silent VM is waited for
 	hopeless   bool          // the cloud cannot be asked with any credentials at hand, and will not be
 	counted    int32         // preemptions so far, as status has it
+	usualStart time.Duration // of earlier VMs, as status has it; 0: not known
 	dry        time.Time     // since when no zone had spot VMs, as status has it; zero: they have
 
 	machine     *v1alpha1.MachineStatus // what a VM has for pods; nil: nobody has told

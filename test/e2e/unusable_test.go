@@ -108,7 +108,7 @@ func TestJobThatAQuotaRefuses(t *testing.T) {
 	require.NoError(t, err)
 	s.newPool()
 	job := s.newJob(withReplicas(1))
-	s.eventually("the job says so", job.waits(v1alpha1.WaitForJob, "replica 0 waits for its Job, which was asked for and is not there", "kubectl describe spotinstancejob resnet"))
+	s.eventually("the job says so", job.waits(v1alpha1.WaitChildRefused, "replica 0 waits for its Job, which was asked for and is not there", "kubectl describe spotinstancejob resnet"))
 	require.Empty(t, s.requested())
 	s.end()
 }
