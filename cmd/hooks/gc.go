@@ -30,7 +30,7 @@ func gc(ctx context.Context, args []string, out io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, gcTimeout)
 	defer cancel()
-	api, err := apiClient(c.kubeconfig)
+	api, err := apiClient(c.kubeconfig, hookQPS, hookBurst)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -18,6 +19,7 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks/spotinstancejob"
 	"github.com/lehuannhatrang/spot-instance-training-operator/hooks/spotinstancevm"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/cost"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/events"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/kube"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
@@ -32,7 +34,11 @@ const (
 
 // serve wires the hooks and answers calls until ctx ends.
 func serve(ctx context.Context, c config, log *slog.Logger, listener net.Listener) error {
-	api, err := apiClient(c.kubeconfig)
+	api, err := apiClient(c.kubeconfig, hookQPS, hookBurst)
+	if err != nil {
+		return err
+	}
+	told, err := tell(ctx, c, log)
 	if err != nil {
 		return err
 	}
@@ -45,10 +51,10 @@ func serve(ctx context.Context, c config, log *slog.Logger, listener net.Listene
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	prices := cost.NewFile(c.prices, time.Now)
 	handler := hooks.Router(hooks.Server{
-		Job: spotinstancejob.Hook{Now: time.Now, Prices: prices.Table},
+		Job: spotinstancejob.Hook{Now: time.Now, Prices: prices.Table, Tell: told},
 		VM: spotinstancevm.New(spotinstancevm.Config{
 			Cloud: newConnector(gce.Options{Endpoint: c.gceEndpoint}, registry), Kube: server, Now: time.Now, ClusterID: clusterID,
-			Prices: prices.Table, OwnIdentityNamespaces: c.trusted,
+			Prices: prices.Table, OwnIdentityNamespaces: c.trusted, Tell: told,
 		}),
 		Log:      log,
 		Registry: registry,
@@ -57,7 +63,27 @@ func serve(ctx context.Context, c config, log *slog.Logger, listener net.Listene
 	return webhook.Serve(ctx, listener, handler, drain)
 }
 
-func apiClient(kubeconfig string) (kubernetes.Interface, error) {
+// tell begins to write Events in the background until ctx ends, and returns what takes them. Their client is one of its own, so that
+// they hold up nothing.
+func tell(ctx context.Context, c config, log *slog.Logger) (func([]corev1.Event), error) {
+	api, err := apiClient(c.kubeconfig, eventQPS, eventBurst)
+	if err != nil {
+		return nil, err
+	}
+	writer := events.New(log, kube.New(api, time.Now).ProvenEvent)
+	go writer.Run(ctx)
+	return writer.Tell, nil
+}
+
+// How many calls a second a client makes, and how many at once after a rest. The hooks make few calls, in bursts of three per VM, and each
+// is bounded by its hook call: a limit that a burst meets holds up replacements. 100 VMs that are noticed in one second did with 50 and
+// 200, which is what Events have, two calls for each.
+const (
+	hookQPS, hookBurst   = 200, 1000
+	eventQPS, eventBurst = 50, 200
+)
+
+func apiClient(kubeconfig string, qps float32, burst int) (kubernetes.Interface, error) {
 	var (
 		c   *rest.Config
 		err error
@@ -70,9 +96,7 @@ func apiClient(kubeconfig string) (kubernetes.Interface, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the API server: %w; outside of a cluster give --kubeconfig", err)
 	}
-	// The hooks make few calls, in bursts of three per VM, and each is bounded by its hook call: a limit that a burst meets holds up
-	// replacements. 100 VMs that are noticed in one second did with 50 and 200.
-	c.QPS, c.Burst = 200, 1000
+	c.QPS, c.Burst = qps, burst
 	return kubernetes.NewForConfig(c)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -11,12 +12,14 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
 
-// Hook answers Metacontroller's calls for SpotInstanceJobs. It is a function of the request, the clock and the
+// Hook answers Metacontroller's calls for SpotInstanceJobs. Its answer is a function of the request, the clock and the
 // prices.
 type Hook struct {
 	Now func() time.Time
 	// Prices is what VMs cost; with an error, what they cost as far as is known. Nil: nobody knows.
 	Prices func() (*cost.Table, error)
+	// Tell has Events written, some time later and if that can be: no call waits for it. Nil: they are not told.
+	Tell func(events []corev1.Event)
 }
 
 // Customize asks for the job's pods and its pool along with each sync.
@@ -45,5 +48,9 @@ func (h Hook) Sync(_ context.Context, request *webhook.Request[v1alpha1.SpotInst
 	if h.Prices != nil {
 		o.prices, _ = h.Prices() // the pool tells its user what is wrong with the table
 	}
-	return render(o, decide(o)), nil
+	d := decide(o)
+	if h.Tell != nil {
+		h.Tell(waitEvents(o, d))
+	}
+	return render(o, d), nil
 }

@@ -3,6 +3,7 @@ package spotinstancevm
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,14 +29,21 @@ func (h *Hook) announce(ctx context.Context, pool *v1alpha1.SpotInstanceVM, even
 	ctx, cancel := context.WithTimeout(ctx, announceTimeout)
 	defer cancel()
 	calls := make([]func(), len(events))
-	for i, event := range events {
-		event.InvolvedObject = corev1.ObjectReference{
-			APIVersion: v1alpha1.GroupVersion.String(), Kind: "SpotInstanceVM",
-			Namespace: pool.Namespace, Name: pool.Name, UID: pool.UID, ResourceVersion: pool.ResourceVersion,
-		}
+	for i, event := range of(pool, events) {
 		calls[i] = func() { _ = h.kube.Event(ctx, event) }
 	}
 	h.together(calls)
+}
+
+// of is events with the pool as what they are about.
+func of(pool *v1alpha1.SpotInstanceVM, events []corev1.Event) []corev1.Event {
+	for i := range events {
+		events[i].InvolvedObject = corev1.ObjectReference{
+			APIVersion: v1alpha1.GroupVersion.String(), Kind: "SpotInstanceVM",
+			Namespace: pool.Namespace, Name: pool.Name, UID: pool.UID, ResourceVersion: pool.ResourceVersion,
+		}
+	}
+	return events
 }
 
 // eventsOf is what is new since status was written.
@@ -62,4 +70,33 @@ func eventsOf(o observed, d decision) []corev1.Event {
 		}
 	}
 	return events
+}
+
+// lackEvents tell of VMs that serve no replica for another reason than the status before said.
+func lackEvents(before v1alpha1.SpotInstanceVMStatus, o observed, d decision) []corev1.Event {
+	was := map[string]string{}
+	for _, entry := range before.ProvisionedInstances {
+		was[entry.Name] = entry.NotServing
+	}
+	var events []corev1.Event
+	for _, m := range d.machines {
+		lack := lackOf(o, d, m)
+		if lack.reason == "" || lack.reason == was[m.name] {
+			continue
+		}
+		kind := corev1.EventTypeWarning
+		if isUsual(lack.reason) {
+			kind = corev1.EventTypeNormal
+		}
+		events = append(events, corev1.Event{Type: kind, Reason: lack.reason, Message: fmt.Sprintf("VM %s in %s %s", m.name, m.zone, lack.message)})
+	}
+	return events
+}
+
+// isUsual is true of what happens to each VM that does well.
+func isUsual(reason string) bool {
+	return slices.Contains([]string{
+		v1alpha1.NotServingRequested, v1alpha1.NotServingBooting, v1alpha1.NotServingJoining, v1alpha1.NotServingIdle,
+		v1alpha1.NotServingDraining, v1alpha1.NotServingMoving, v1alpha1.NotServingDeleting,
+	}, reason)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -30,6 +31,8 @@ type Config struct {
 	// Together makes those calls of one sync that need not wait for each other, and returns when all have. Nil makes
 	// them side by side; a simulation makes them in a row, so that the same sync is the same calls in the same order.
 	Together func(calls []func())
+	// Tell has Events written, some time later and if that can be: no call waits for it. Nil: they are not told.
+	Tell func(events []corev1.Event)
 }
 
 // Hook is the hook of SpotInstanceVM. Its methods can be called at any time from any goroutine.
@@ -50,6 +53,7 @@ type Hook struct {
 	prices   func() (*cost.Table, error)
 	throttle *throttle
 	together func([]func())
+	tell     func([]corev1.Event)
 }
 
 // New returns a Hook that remembers nothing yet.
@@ -59,6 +63,9 @@ func New(c Config) *Hook {
 	}
 	if c.Prices == nil {
 		c.Prices = func() (*cost.Table, error) { return nil, nil }
+	}
+	if c.Tell == nil {
+		c.Tell = func([]corev1.Event) {}
 	}
 	return &Hook{
 		cloud: c.Cloud, kube: c.Kube, now: c.Now, cluster: c.ClusterID, trusted: c.OwnIdentityNamespaces,
@@ -73,6 +80,7 @@ func New(c Config) *Hook {
 		prices:   c.Prices,
 		throttle: newThrottle(c.Now),
 		together: c.Together,
+		tell:     c.Tell,
 	}
 }
 
@@ -126,6 +134,7 @@ func (h *Hook) Sync(ctx context.Context, r *webhook.Request[v1alpha1.SpotInstanc
 	h.announce(ctx, parsed.pool, eventsOf(o, d), prove)
 	finished = d.finalized
 	status := statusOf(parsed.pool, o, d)
+	h.tell(of(parsed.pool, lackEvents(parsed.pool.Status, o, d)))
 	h.memory.answered(uid, status.ProvisionedInstances)
 	return render(parsed.pool, status, d), nil
 }

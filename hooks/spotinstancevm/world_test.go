@@ -49,11 +49,13 @@ type world struct {
 	pool     v1alpha1.SpotInstanceVM
 	jobs     []batchv1.Job
 	pods     []corev1.Pod
-	mu       sync.Mutex    // guards accounts
+	mu       sync.Mutex    // guards accounts and told
 	accounts []string      // credentials used, in order
 	boot     time.Duration // from RUNNING to a Ready Node; negative: never
 	prices   func() (*cost.Table, error)
 	trusted  []string // namespaces that may buy with the operator's own identity; for a server that starts
+
+	told []corev1.Event // in the background
 }
 
 func newWorld(t testing.TB, edit ...func(*v1alpha1.SpotInstanceVM)) *world {
@@ -78,6 +80,11 @@ func (w *world) server() http.Handler {
 	w.hook = spotinstancevm.New(spotinstancevm.Config{
 		Cloud: connector{w.gce, &w.mu, &w.accounts}, Kube: w.kube, Now: w.clock.Now, ClusterID: "11111111-2222-3333-4444-555555555555",
 		Prices: w.prices, OwnIdentityNamespaces: w.trusted,
+		Tell: func(events []corev1.Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.told = append(w.told, events...)
+		},
 	})
 	log := slog.New(slog.DiscardHandler)
 	mux, gate := http.NewServeMux(), webhook.NewGate(log)

@@ -1,7 +1,7 @@
 // Package kube is the few calls that this program makes to the API server itself, past what Metacontroller sends it.
 //
 // Its width is the RBAC of two accounts. The operator's: get on Secrets and on one ConfigMap, get, patch and delete on
-// Nodes, list on pods, get and list on SpotInstanceVMs, create on pods/eviction and events. The node agent's: get and patch on Nodes,
+// Nodes, list on pods, get and list on SpotInstanceVMs, get on SpotInstanceJobs, create on pods/eviction and events. The node agent's: get and patch on Nodes,
 // patch on nodes/status and pods/status, list on pods. It watches nothing, caches nothing and retries only conflicts.
 package kube
 
