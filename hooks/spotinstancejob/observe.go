@@ -49,8 +49,7 @@ func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) 
 	if err != nil {
 		return o, err
 	}
-	o.pool = observePool(pools, o.job)
-	o.ledger = parseLedger(o.job.Status.Ledger)
+	o.pool, o.ledger = observePool(pools, o.job), parseLedger(o.job.Status.Ledger)
 	o.holders = observeHolders(pods, o.pool)
 	podOf := podsByJob(pods)
 	for _, job := range jobs {
@@ -173,20 +172,6 @@ func (p *poolFacts) vm(node string) vm {
 	return p.vms[node]
 }
 
-// remembered is what is known of an attempt's VM that its pool does not list any more, or whose pool is gone: a VM that was leaving did
-// not come back. That its pod still looks as if it ran means that nobody has collected it yet.
-func (v vm) remembered(a attempt) vm {
-	switch {
-	case v.state != "" || a.lostSince.IsZero():
-		return v
-	case a.previous == v1alpha1.ReplicaLost:
-		return vm{state: v1alpha1.InstanceGone, since: a.lostSince}
-	case a.previous == v1alpha1.ReplicaDoomed && (a.pod == nil || a.pod.noticed.IsZero()): // a pod that has its notice tells itself
-		return vm{state: v1alpha1.InstanceDeleting, since: a.lostSince}
-	}
-	return v
-}
-
 // heard is what is known of a pod's VM when the pod's own word of the notice counts, too: it comes before the pool's. The
 // moment of the loss stays what it was when the pool has heard of it, too.
 func (v vm) heard(pod *podFacts, hasGPUs bool) vm {
@@ -273,15 +258,7 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 			a.failed = true
 		}
 	}
-	for _, s := range statuses {
-		if s.Name == a.name {
-			a.previous, a.node = s.Phase, s.NodeName
-			a.stuckSince = timeOf(s.StuckSince)
-			if s.LostSince != nil && webhook.IsWritable(*s.LostSince) {
-				a.lostSince = s.LostSince.Time
-			}
-		}
-	}
+	a.recall(statuses)
 	return a
 }
 
