@@ -83,6 +83,14 @@ const (
 	noticeMargin = 20 * time.Second
 )
 
+// noticeIn is the notice that a pool asks GCE for; 120 s is the schema's default.
+func noticeIn(spec v1alpha1.SpotInstanceVMSpec) time.Duration {
+	if spec.PreemptionNotice == nil {
+		return 2 * time.Minute
+	}
+	return spec.PreemptionNotice.Duration
+}
+
 // noticeOf is how long a pod has from being told until its VM is off at the earliest. Zero: nobody knows, or VMs are not taken back.
 func (p *poolFacts) noticeOf() time.Duration {
 	if p == nil || !p.spot {

@@ -58,8 +58,7 @@ func observe(request *webhook.Request[v1alpha1.SpotInstanceJob], now time.Time) 
 			return o, fmt.Errorf("%w: Job %s/%s lacks the labels of an attempt; somebody removed them: delete it and it is made again", webhook.ErrBadRequest, job.Namespace, job.Name)
 		}
 		if pod := podOf[string(job.UID)]; pod != nil {
-			a.pod = observePod(pod)
-			a.node = a.pod.node
+			a.pod, a.node = observePod(pod), pod.Spec.NodeName
 		}
 		a.vm = o.pool.vm(a.node).remembered(a).heard(a.pod, o.pool.hasGPUs())
 		o.attempts = append(o.attempts, a)
@@ -94,11 +93,8 @@ func observePool(pools []v1alpha1.SpotInstanceVM, job *v1alpha1.SpotInstanceJob)
 		fit:         nodefit.PoolOf(pool),
 		held:        map[string]hold{},
 		tcp:         pool.Spec.CRIU != nil && pool.Spec.CRIU.TCP != "",
+		notice:      noticeIn(pool.Spec),
 		spot:        pool.Spec.ProvisioningModel != v1alpha1.ProvisioningStandard,
-	}
-	facts.notice = 2 * time.Minute // the schema's default
-	if pool.Spec.PreemptionNotice != nil {
-		facts.notice = pool.Spec.PreemptionNotice.Duration
 	}
 	if pool.Spec.GPU != nil {
 		facts.gpus, facts.gpuResource = int64(pool.Spec.GPU.Count), pool.Spec.GPU.Resource()
@@ -230,8 +226,7 @@ func observeAttempt(job *batchv1.Job, statuses []v1alpha1.JobReplicaStatus) atte
 		gpu:          job.Annotations[annotationGPU],
 		suspended:    job.Spec.Suspend != nil && *job.Spec.Suspend,
 		podsSince:    podsSince(job),
-		active:       job.Status.Active > 0,
-		terminating:  job.Status.Terminating != nil && *job.Status.Terminating > 0,
+		active:       job.Status.Active > 0, terminating: job.Status.Terminating != nil && *job.Status.Terminating > 0,
 	}
 	if a.attempt == 0 || strconv.Itoa(int(a.replica)) != job.Labels[v1alpha1.LabelReplica] {
 		a.replica = -1

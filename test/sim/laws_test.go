@@ -202,6 +202,7 @@ func TestLawsCanBeBroken(t *testing.T) {
 			w.Laws.programEnded(w.podOf("0"), 1, false)
 			w.answer(failed)
 		}},
+		"two at once":  {"one-at-a-time", func(w *court) { w.saver("one", "0"); w.saver("two", "1") }, func(w *court) { w.saver("three", "0") }},
 		"back to life": {"the-end-is-final", func(w *court) { w.Laws.programEnded(w.podOf("0"), 0, true); w.jobSays(over.Phase); w.answer(over) }, func(w *court) { w.answer(going) }},
 		"another end":  {"one-end", func(w *court) { w.jobSays(v1alpha1.JobFailed) }, func(w *court) { w.jobSays(v1alpha1.JobSucceeded) }},
 		"counter": {"counters-only-grow", func(w *court) {

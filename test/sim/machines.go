@@ -29,7 +29,7 @@ type Machines struct {
 	nodes    map[string]*guest // those that have joined, by name of the Node
 	programs map[types.UID]*program
 	saved    map[string]time.Duration // by replica, the training that programs have saved themselves
-	past     []past // in the order in which their pods went
+	past     []past                   // in the order in which their pods went
 	boots    []string
 	slowly   time.Time // until then the heartbeats of the dead are not missed
 }
