@@ -29,7 +29,8 @@ func (c Change) Record() *Record {
 }
 
 // API is the API server: objects with resource versions, finalizers, graceful deletion of pods, and the garbage
-// collector. Errors are those of k8s.io/apimachinery/pkg/api/errors. It has no admission, no schemas and no defaults.
+// collector. Errors are those of k8s.io/apimachinery/pkg/api/errors. Of
+// admission it has quotas; it has no schemas and no defaults.
 type API struct {
 	clock    *Clock
 	records  map[Key]*Record
@@ -38,6 +39,7 @@ type API struct {
 	watchers []func(Change)
 	leaveOut func(corev1.Volume) bool // volumes of Jobs that the server does not know
 	quota    *jobQuota                // nil: Jobs as many as anybody wants
+	admit    func(Object) error       // refuses what must not be created; nil: it takes all
 }
 
 // NewAPI returns an API without objects.
@@ -74,6 +76,11 @@ func (a *API) Create(o Object) (*Record, error) {
 	}
 	if k.Kind == "Job" {
 		if err := a.quota.admit(k); err != nil {
+			return nil, err
+		}
+	}
+	if a.admit != nil {
+		if err := a.admit(o); err != nil {
 			return nil, err
 		}
 	}

@@ -147,9 +147,13 @@ func (c connection) Operations(ctx context.Context, zone string, since time.Time
 // Insert is as gce.Cloud says.
 func (c connection) Insert(ctx context.Context, spec gce.InstanceSpec, requestID string) (gce.Operation, error) {
 	call := gcefake.Call{Method: gcefake.Insert, Zone: spec.Zone, Name: spec.Name}
-	return perform(ctx, c.Cloud, call, func(ctx context.Context) (gce.Operation, error) {
+	op, err := perform(ctx, c.Cloud, call, func(ctx context.Context) (gce.Operation, error) {
 		return c.gce.Insert(ctx, spec, requestID)
 	})
+	if err != nil {
+		c.world.Laws.demand.lost = c.world.Clock.Now()
+	}
+	return op, err
 }
 
 // Delete is as gce.Cloud says.

@@ -133,6 +133,14 @@ func (c *Cloud) faultOf(call gcefake.Call) *cloudFault {
 	return f
 }
 
+// isHindered tells whether all lists or deletes go wrong for some time.
+func (c *Cloud) isHindered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.world.Clock.Now()
+	return slices.ContainsFunc(c.faults, func(f *cloudFault) bool { return f.method != gcefake.Insert && now.Before(f.until) })
+}
+
 // answers tells whether a call with this fault, or with none, is answered before its deadline.
 func (f *cloudFault) answers() bool { return f == nil || f.kind != faultHang && f.kind != faultDelay }
 

@@ -35,6 +35,7 @@ type Exploration struct {
 type explorer struct {
 	world  *World
 	chance *rand.Rand
+	apart  *rand.Rand // of what keeps pods from VMs; nil: nothing does
 	told   []story.Command
 	jobs   []jobName
 	pools  []string
@@ -62,6 +63,9 @@ const (
 func Explore(seed uint64, enough Minimum, trace io.Writer) Exploration {
 	w := New(Config{Seed: seed, Timing: RealTiming(), Trace: trace})
 	e := &explorer{world: w, chance: rand.New(rand.NewPCG(seed, 1))}
+	if chance := rand.New(rand.NewPCG(seed, 2)); chance.IntN(2) == 0 {
+		e.apart = chance
+	}
 	e.do("seed", []string{fmt.Sprint(seed)}, nil)
 	e.setUp()
 	if enough.Time > 0 {
@@ -150,6 +154,7 @@ func (e *explorer) run(enough Minimum) {
 		}
 		e.advance(time.Duration(e.chance.ExpFloat64() * float64(e.calm)))
 		e.something()
+		e.keepApart()
 		e.renew()
 	}
 }

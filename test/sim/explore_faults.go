@@ -12,7 +12,9 @@ type happening struct {
 }
 
 // something lets one thing happen.
-func (e *explorer) something() {
+func (e *explorer) something() { e.oneOf(happenings) }
+
+func (e *explorer) oneOf(happenings []happening) {
 	all := 0
 	for _, h := range happenings {
 		all += h.rate

@@ -11,9 +11,12 @@ import (
 // scheduler, and the garbage collection of pods. They see every change at once and act on it a little later. Not modelled:
 // priorities, disruption budgets, daemon sets, any resource other than GPUs, and conflicts of their writes.
 func newKubernetes(w *World) {
-	for _, see := range []func(Change){newJobController(w).see, newScheduler(w).see, newNodeController(w).see, newPodGC(w).see} {
+	jobs := newJobController(w)
+	w.scheduler = newScheduler(w)
+	for _, see := range []func(Change){jobs.see, w.scheduler.see, newNodeController(w).see, newPodGC(w).see} {
 		w.API.Watch(see)
 	}
+	w.addUnusable()
 	w.Clock.AfterFunc(0, w.addControlPlane) // when everybody watches
 }
 

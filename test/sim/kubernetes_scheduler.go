@@ -61,6 +61,9 @@ func (s *scheduler) schedule(pod *corev1.Pod) {
 		return
 	}
 	s.world.Tracef("schedule %s on %q", pod.Name, node)
+	if node != "" && pod.Namespace == strangers {
+		s.world.fault("stranger", "%s on %s", pod.Name, node)
+	}
 	_ = s.world.API.Update(keyOf(pod), pod.UID, func(o Object) { // it was found just now
 		o.(*corev1.Pod).Spec.NodeName = node
 		setPodCondition(o.(*corev1.Pod), scheduled)

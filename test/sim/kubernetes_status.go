@@ -116,8 +116,10 @@ func setEnded(pod *corev1.Pod, exit int32, started, ended metav1.Time) {
 	}
 }
 
-// setRejected writes the status of a pod that a kubelet does not start because its Node is shutting down.
-func setRejected(pod *corev1.Pod) {
-	pod.Status.Phase = corev1.PodFailed
-	pod.Status.Reason, pod.Status.Message = "NodeShutdown", "Pod was rejected as the node is shutting down."
+// setRejected writes the status of a pod that a kubelet does not admit.
+func setRejected(reason, message string) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		pod.Status.Phase = corev1.PodFailed
+		pod.Status.Reason, pod.Status.Message = reason, message
+	}
 }

@@ -26,6 +26,8 @@ import (
 //	laws_saving.go    a training that saves itself runs once
 //	laws_quiet.go     nobody runs in circles
 //	laws_live.go      training goes on
+//	laws_useless.go   VMs that nobody can use go
+//	laws_wait.go      replicas that wait say truly why
 type Laws struct {
 	world  *World
 	broken error
@@ -34,6 +36,7 @@ type Laws struct {
 	pools  map[types.UID]*poolPast
 	asked  map[types.UID]*askedPast
 	live   livePast
+	demand demandPast
 	noes   map[string]time.Time // when GCE last said to a pool that its spec is wrong, by stem of the VM's name and zone, or region
 	// abandoned is when a VM that lives was first said to be given up for its silence, by name.
 	abandoned map[string]time.Time
@@ -46,7 +49,7 @@ type Laws struct {
 func newLaws(w *World) *Laws {
 	l := &Laws{
 		world: w, ear: newEar(w),
-		jobs: map[types.UID]*jobPast{}, pools: map[types.UID]*poolPast{}, asked: map[types.UID]*askedPast{}, live: newLivePast(w),
+		jobs: map[types.UID]*jobPast{}, pools: map[types.UID]*poolPast{}, asked: map[types.UID]*askedPast{}, live: newLivePast(w), demand: newDemandPast(w),
 		noes: map[string]time.Time{}, abandoned: map[string]time.Time{},
 	}
 	w.API.Watch(l.see)
@@ -62,6 +65,7 @@ func (l *Laws) check() {
 	}
 	if l.broken == nil {
 		l.sample()
+		l.look()
 	}
 }
 
@@ -74,6 +78,9 @@ func (l *Laws) End() error {
 		for _, r := range l.world.API.List(kind) {
 			if kind == "CheckpointBackup" && isBeingDeleted(r) && !l.world.Agent.isAnywhere() {
 				continue // only an agent takes its finalizer off, and the last one went with its Node
+			}
+			if r.Namespace == strangers {
+				continue
 			}
 			if kind != "Node" || r.Object.GetLabels()[v1alpha1.LabelPoolUID] != "" {
 				return fmt.Errorf("nothing-left: %s is still there", r.Key)

@@ -74,9 +74,9 @@ func (l *Laws) samplePods(now time.Time) {
 	l.live.pods = pods
 }
 
-// shouldTrain tells whether a job is neither over, nor suspended, nor wrong.
+// shouldTrain tells whether a job is neither over, nor suspended, nor wrong. Nobody promises that VMs have the labels that its pods ask for.
 func (l *Laws) shouldTrain(job *v1alpha1.SpotInstanceJob) bool {
-	return job.DeletionTimestamp == nil && !isOver(job.Status) && !job.Spec.Suspend &&
+	return job.DeletionTimestamp == nil && !isOver(job.Status) && !job.Spec.Suspend && len(templatePod(job).NodeSelector) == 0 &&
 		!conditionIs(job.Status.Conditions, v1alpha1.ConditionSpecValid, metav1.ConditionFalse)
 }
 

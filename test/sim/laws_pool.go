@@ -103,14 +103,10 @@ func (l *Laws) seeDemand(namespace, name string) {
 // sizeOf is how many VMs a pool should have for these Jobs. It is lenient with one that ended moments ago: if its VM had a
 // part in that, its replica still wants one. So does that of one which its SpotInstanceJob says was lost: a next attempt follows.
 func (l *Laws) sizeOf(pool *v1alpha1.SpotInstanceVM, jobs []*Record) int {
-	id := v1alpha1.PoolID(pool.Namespace, pool.Name)
 	demand := map[[2]string]bool{}
 	for _, r := range jobs {
 		job := As[*batchv1.Job](r)
-		if r.Namespace != pool.Namespace || job.Labels[v1alpha1.LabelPool] != id || job.DeletionTimestamp != nil {
-			continue
-		}
-		if ended := endOf(job); ended.IsZero() || l.world.Clock.Now().Sub(ended) < passes || l.mayBeLost(pool, job) || othersGoOn(job, jobs) || l.isFollowed(job) {
+		if isOfPool(job, pool) && job.DeletionTimestamp == nil && l.wantsVM(pool, job, jobs) {
 			demand[[2]string{job.Labels[v1alpha1.LabelJobUID], job.Labels[v1alpha1.LabelReplica]}] = true
 		}
 	}
@@ -125,7 +121,16 @@ func (l *Laws) sizeOf(pool *v1alpha1.SpotInstanceVM, jobs []*Record) int {
 	if pool.Spec.MaxReplicas != nil {
 		most = int(*pool.Spec.MaxReplicas)
 	}
-	return min(max(n, least), most) + trials(pool)
+	return min(max(n, least), most) + trials(pool) + l.mayTry(pool)
+}
+
+// wantsVM tells whether the replica of a Job can use a VM. The law is lenient with one that can use none since moments ago.
+func (l *Laws) wantsVM(pool *v1alpha1.SpotInstanceVM, job *batchv1.Job, jobs []*Record) bool {
+	if l.idleFor(job) >= v1alpha1.PodGrace+passes {
+		return false
+	}
+	ended := endOf(job)
+	return ended.IsZero() || l.world.Clock.Now().Sub(ended) < passes || l.mayBeLost(pool, job) || othersGoOn(job, jobs) || l.isFollowed(job)
 }
 
 // trials is how many spot VMs a pool may try beyond that: one, while an on-demand VM stands in.
@@ -177,7 +182,7 @@ func (l *Laws) judgePlan(v *view) {
 		if entry.State == v1alpha1.InstancePlanned && entry.IdleSince != nil {
 			continue
 		}
-		if serves(entry) {
+		if serves(entry) && !l.isBrokenLately(entry.Name) {
 			supply++
 		}
 		if entry.State == v1alpha1.InstancePlanned && !known[entry.Name] {
@@ -213,6 +218,9 @@ func (l *Laws) judgeGone(v *view) {
 // seeVM are the laws about VMs that come into being.
 func (l *Laws) seeVM(e gcefake.Event) {
 	l.vms++
+	if e.Kind == gcefake.Stopping || e.Kind == gcefake.Gone {
+		l.demand.lost = l.world.Clock.Now()
+	}
 	uid := types.UID(e.VM.Labels[labelOwner])
 	if e.Kind != gcefake.Created || uid == "" {
 		return
@@ -243,7 +251,7 @@ func (l *Laws) judgeSize(uid types.UID, past *poolPast) {
 	for _, vm := range l.world.GCE.Instances() {
 		left, known := past.leaving[vm.Name]
 		alive := vm.Status == "PROVISIONING" || vm.Status == "STAGING" || vm.Status == "RUNNING"
-		isOut := past.out[vm.Name] || known && now.Sub(left) < passes
+		isOut := past.out[vm.Name] || known && now.Sub(left) < passes || l.isBrokenLately(vm.Name)
 		if vm.Labels[labelOwner] == string(uid) && alive && !isOut {
 			serving++
 		}

@@ -269,7 +269,18 @@ func TestLawsCanBeBroken(t *testing.T) {
 			w.Clock.Jump(w.start.Add(3 * time.Hour))
 			w.Laws.sample()
 		}},
-		"too early": {"replaced-before-removed", func(w *court) { w.ended(); w.answer(going, stub("Job", "one"), whole("two", "")) }, func(w *court) { w.answer(going, whole("two", "")) }},
+		"useless VM": {"useless-vms-go", (*court).oneVM, func(w *court) { w.Advance(30 * time.Minute) }},
+		"no reason": {"waits-have-true-reasons", func(w *court) { w.saysWait(v1alpha1.WaitForJob); w.alone(time.Hour) }, func(w *court) {
+			w.saysWait("")
+			w.Advance(6 * time.Minute)
+		}},
+		"untrue reason": {"waits-have-true-reasons", func(w *court) { w.saysWait(v1alpha1.WaitForVM); w.alone(4 * time.Minute) }, func(w *court) { w.Advance(2 * time.Minute) }},
+		"unknown reason": {"waits-have-true-reasons", func(w *court) { w.saysWait(v1alpha1.WaitForJob); w.alone(time.Hour) }, func(w *court) {
+			w.saysWait("Moody")
+			w.Advance(6 * time.Minute)
+		}},
+		"unnamed replica": {"waits-have-true-reasons", func(w *court) { w.alone(4 * time.Minute) }, func(w *court) { w.Advance(2 * time.Minute) }},
+		"too early":       {"replaced-before-removed", func(w *court) { w.ended(); w.answer(going, stub("Job", "one"), whole("two", "")) }, func(w *court) { w.answer(going, whole("two", "")) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newCourt(t)

@@ -32,6 +32,8 @@ type Machines struct {
 	past     []past                   // in the order in which their pods went
 	boots    []string
 	slowly   time.Time // until then the heartbeats of the dead are not missed
+
+	strangers int // pods that are none of the operator's so far
 }
 
 // guest is what runs on one VM.
@@ -49,7 +51,8 @@ type guest struct {
 	late      bool      // the notice was there when its node agent started
 	off       bool
 	cutOff    bool
-	silences  int // how often its heartbeats stopped or began again
+	silences  int       // how often its heartbeats stopped or began again
+	rejects   time.Time // its kubelet rejects new pods until then
 }
 
 func newMachines(w *World) *Machines {

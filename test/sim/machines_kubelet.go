@@ -58,9 +58,11 @@ func (m *Machines) syncPod(k Key) {
 	case p.isRunning():
 		m.syncRunning(g, p, pod)
 	case g.shutsDown:
-		m.write(pod, "rejected", setRejected)
+		m.write(pod, "rejected", setRejected("NodeShutdown", "Pod was rejected as the node is shutting down."))
 	case pod.DeletionTimestamp != nil:
 		m.write(pod, "never started", func(pod *corev1.Pod) { pod.Status.Phase = corev1.PodFailed })
+	case !p.pulling && m.isRejecting(g.node):
+		m.write(pod, "rejected", setRejected(reasonRejected, messageRejected))
 	case !p.pulling:
 		p.pulling = true
 		m.pullAfter(g, p, m.world.Timing.Pull, pullRetries)

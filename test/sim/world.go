@@ -65,8 +65,11 @@ type World struct {
 	start    time.Time
 	trace    io.Writer
 	apiUpAt  time.Time // nobody reaches the API server before
+	quota    *quota    // nil: none
 	commands map[string]func(story.Command) (string, error)
 	users    *users
+
+	scheduler *scheduler
 }
 
 // Counts is what happened so far.

@@ -26,7 +26,7 @@ type facts struct {
 //
 //	job NAME      phase, active, trains, preemptions, checkpoints, more-checkpoints, kept, interval, cost, condition,
 //	              no-condition, says
-//	replica JOB/N attempt, phase, failures, from (checkpoint or template)
+//	replica JOB/N attempt, phase, reason, failures, from (checkpoint or template)
 //	pool NAME     phase, ready, desired, listed, vms, preemptions, condition, no-condition, says
 //	vm POOL/N     state (PROVISIONING, RUNNING, ... or gone), reason, joined
 //	node NAME     ready (True, False, Unknown), taints: of a Node that a user has brought
@@ -170,7 +170,7 @@ func (v viewer) replicaFacts(name string) (facts, error) {
 		from = "checkpoint"
 	}
 	return facts{values: map[string]string{
-		"attempt": fmt.Sprint(r.Attempt), "phase": r.Phase, "failures": fmt.Sprint(r.Failures), "from": from,
+		"attempt": fmt.Sprint(r.Attempt), "phase": r.Phase, "reason": r.Reason, "failures": fmt.Sprint(r.Failures), "from": from,
 	}}, err
 }
 

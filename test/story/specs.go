@@ -67,8 +67,8 @@ func (o *Options) edit(spec *v1alpha1.SpotInstanceVMSpec, at Place) {
 }
 
 // JobOf is the job that `job NAME` describes, with the API's defaults: pool, replicas, interval (1h unless given; or auto), retain,
-// timeout, on-preemption, method (Application: the program saves itself; interval, retain, timeout and on-preemption are left out then), gpus of each
-// pod, and of its program work, fail-after, sigterm=exit0 or ignored, shm=yes (it has a file open in /dev/shm), backoff-limit.
+// timeout, on-preemption, method (Application: the program saves itself; interval, retain, timeout and on-preemption are left out then), gpus and
+// selector=LABEL:VALUE of each pod, and of its program work, fail-after, sigterm=exit0 or ignored, shm=yes (it has a file open in /dev/shm), backoff-limit.
 func JobOf(c Command, at Place) (*v1alpha1.SpotInstanceJob, error) {
 	o := &Options{Command: c}
 	job := &v1alpha1.SpotInstanceJob{
@@ -119,6 +119,9 @@ func (o *Options) template() runtime.RawExtension {
 		"resources": map[string]any{"limits": map[string]any{"nvidia.com/gpu": *o.Number("gpus", 1)}},
 	}
 	pod := map[string]any{"restartPolicy": "Never", "containers": []any{trainer}}
+	if label, value, given := strings.Cut(o.Options["selector"], ":"); given {
+		pod["nodeSelector"] = map[string]any{label: value}
+	}
 	if o.Options["shm"] == "yes" {
 		trainer["volumeMounts"] = []any{map[string]any{"name": "shm", "mountPath": "/dev/shm"}}
 		pod["volumes"] = []any{map[string]any{"name": "shm", "emptyDir": map[string]any{"medium": "Memory"}}}
