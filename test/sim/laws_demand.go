@@ -22,6 +22,10 @@ type demandPast struct {
 	beside map[types.UID]time.Time // when a VM of a pool was last seen free beside a pod that does not fit there, by the pool's UID
 	lost   time.Time               // when GCE last refused a VM, or took one back
 
+	vms   []gcefake.VM // of all pools, as they were
+	vmsOn time.Time    // then, and
+	vmsAt int          // after so many changes of VMs
+
 	useless map[string]time.Duration // for how long nobody has been able to use a VM, by name
 	untrue  map[waiterID]untruth     // of replicas that wait for a reason that is not so
 }
@@ -140,7 +144,10 @@ func (l *Laws) mayTry(pool *v1alpha1.SpotInstanceVM) int {
 // vmsOf are the VMs of a pool.
 func (l *Laws) vmsOf(pool *v1alpha1.SpotInstanceVM) []gcefake.VM {
 	var own []gcefake.VM
-	for _, vm := range l.world.GCE.Instances() {
+	if l.demand.vmsAt != l.vms || l.demand.vmsOn != l.world.Clock.Now() {
+		l.demand.vms, l.demand.vmsAt, l.demand.vmsOn = l.world.GCE.Instances(), l.vms, l.world.Clock.Now()
+	}
+	for _, vm := range l.demand.vms {
 		if vm.Labels[labelOwner] == string(pool.UID) {
 			own = append(own, vm)
 		}
@@ -178,6 +185,9 @@ func (l *Laws) isFree(pool *v1alpha1.SpotInstanceVM, vm gcefake.VM) bool {
 	node := l.node(vm.Name)
 	if vm.Status != "RUNNING" || node == nil || l.isUsed(pool, vm.Name) {
 		return false
+	}
+	if gpus := node.Status.Capacity[resourceGPU]; gpus.IsZero() {
+		return false // it has not joined: its driver never showed any
 	}
 	for _, taint := range node.Spec.Taints {
 		if taint.Key == v1alpha1.TaintLeaving || taint.Key == v1alpha1.TaintPreempted {
