@@ -91,9 +91,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		spent:      r.pool.Status.Cost,
 		secretRef:  r.pool.Status.CredentialsSecretRef,
 	}
-	if usual := r.pool.Status.UsualStartTime; usual != nil {
-		o.usualStart = usual.Duration
-	}
+	o.usualStart = usualStartOf(r.pool.Status)
 	h.readPrices(&o)
 	o.recallNodes(r)
 	o.problems = specProblems(o.id, r.pool, o.settings)

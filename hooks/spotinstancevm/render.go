@@ -35,15 +35,10 @@ func statusOf(pool *v1alpha1.SpotInstanceVM, o observed, d decision) v1alpha1.Sp
 	if o.finalizing {
 		status.DesiredReplicas = 0
 	}
-	if d.usualStart > 0 {
-		status.UsualStartTime = &metav1.Duration{Duration: d.usualStart}
-	}
 	perZone := map[string]int{}
 	status.ProvisionedInstances = slices.Grow(status.ProvisionedInstances, len(d.machines))
 	for _, m := range d.machines {
-		entry := entryOf(m)
-		entry.NotServing = lackOf(o, d, m).reason
-		status.ProvisionedInstances = append(status.ProvisionedInstances, entry)
+		status.ProvisionedInstances = append(status.ProvisionedInstances, entryOf(m))
 		if isCounted(m) {
 			status.Replicas++
 			perZone[m.zone]++
@@ -52,7 +47,7 @@ func statusOf(pool *v1alpha1.SpotInstanceVM, o observed, d decision) v1alpha1.Sp
 			status.ReadyReplicas++
 		}
 	}
-	noteSince(pool.Status.ProvisionedInstances, status.ProvisionedInstances, o.moment())
+	noteLacks(pool.Status, &status, o, d)
 	status.Placement = placementOf(perZone)
 	status.UnschedulableReplicas = heldOf(o, d)
 	for _, z := range d.zones {

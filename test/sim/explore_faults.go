@@ -71,9 +71,6 @@ var happenings = []happening{
 	{3, func(e *explorer) {
 		e.do("slow-writes", nil, map[string]string{"delay": pick(e, []string{"1s", "5s"}), "for": pick(e, []string{"1m", "5m"})})
 	}},
-	{2, func(e *explorer) {
-		e.do("job-quota", []string{pick(e, []string{"1", "3", "5"})}, e.lasting("5m", "20m"))
-	}},
 	{2, func(e *explorer) { e.do("duplicate-syncs", nil, e.lasting("1m", "5m")) }},
 	{2, func(e *explorer) { e.do("resync-wave", nil, nil) }},
 	{3, func(e *explorer) {

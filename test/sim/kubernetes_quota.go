@@ -11,19 +11,17 @@ import (
 	"github.com/lehuannhatrang/spot-instance-training-operator/test/story"
 )
 
-// quota is a ResourceQuota of the namespace: the API server takes no object of a kind while there are as many as it allows.
-// Job counts all Jobs (count/jobs.batch), Pod those that have not ended (pods).
-type quota struct {
+// podQuota is a ResourceQuota of the namespace: the API server takes no pod while as many as it allows have not ended.
+type podQuota struct {
 	world *World
-	kind  string
 	most  int
 	bites bool // it has refused something
 }
 
-// quotaCommand is `quota jobs|pods N for=D`: for so long the namespace may have N of them. A newer quota takes the place of an older one.
+// quotaCommand is `quota jobs|pods N for=D`: for so long the namespace may have N of them. A newer quota of the same kind takes the place
+// of an older one.
 func (w *World) quotaCommand(c story.Command) (string, error) {
-	kinds := map[string]string{"jobs": "Job", "pods": "Pod"}
-	if len(c.Args) != 2 || kinds[c.Args[0]] == "" {
+	if len(c.Args) != 2 || c.Args[0] != "jobs" && c.Args[0] != "pods" {
 		return "", fmt.Errorf("line %d: quota %v: write quota jobs N, or quota pods N", c.Line, c.Args)
 	}
 	most, err := strconv.Atoi(c.Args[1])
@@ -34,7 +32,11 @@ func (w *World) quotaCommand(c story.Command) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	q := &quota{world: w, kind: kinds[c.Args[0]], most: most}
+	if c.Args[0] == "jobs" {
+		w.jobQuota.allow(most, d)
+		return "", nil
+	}
+	q := &podQuota{world: w, most: most}
 	w.API.admit = q.admit
 	w.Clock.AfterFunc(d, func() {
 		if w.quota == q {
@@ -46,13 +48,13 @@ func (w *World) quotaCommand(c story.Command) (string, error) {
 }
 
 // admit refuses an object as the admission plugin of ResourceQuota does.
-func (q *quota) admit(o Object) error {
+func (q *podQuota) admit(o Object) error {
 	k := keyOf(o)
-	if k.Kind != q.kind || k.Namespace != Namespace {
+	if k.Kind != "Pod" || k.Namespace != Namespace {
 		return nil
 	}
 	used := 0
-	for _, r := range q.world.API.List(q.kind) {
+	for _, r := range q.world.API.List("Pod") {
 		if r.Namespace == Namespace && !hasEndedPod(r.Object) {
 			used++
 		}
@@ -62,11 +64,10 @@ func (q *quota) admit(o Object) error {
 	}
 	if !q.bites {
 		q.bites = true
-		q.world.fault("quota", "%d %ss: %s is refused", q.most, q.kind, k)
+		q.world.fault("quota", "%d pods: %s is refused", q.most, k)
 	}
-	resource := map[string]string{"Job": "count/jobs.batch", "Pod": "pods"}[q.kind]
 	return apierrors.NewForbidden(resourceOf(k), k.Name, fmt.Errorf(
-		"exceeded quota: team, requested: %s=1, used: %s=%d, limited: %s=%d", resource, resource, used, resource, q.most))
+		"exceeded quota: team, requested: pods=1, used: pods=%d, limited: pods=%d", used, q.most))
 }
 
 func hasEndedPod(o Object) bool {

@@ -68,7 +68,7 @@ func (w *court) changeAttempt(job func(*batchv1.Job), pod func(*corev1.Pod)) {
 func TestReasonsThatAreTrue(t *testing.T) {
 	asItIs, unbound := func(*batchv1.Job) {}, func(p *corev1.Pod) { p.Spec.NodeName = "" }
 	suspended := func(j *batchv1.Job) { j.Spec.Suspend = new(true) }
-	noPods := func(w *court) { w.API.admit = (&quota{world: w.World, kind: "Pod"}).admit }
+	noPods := func(w *court) { w.API.admit = (&podQuota{world: w.World}).admit }
 	failed := func(j *batchv1.Job) {
 		j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue}}
 	}

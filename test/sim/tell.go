@@ -86,7 +86,7 @@ func (w *World) calmCommand(story.Command) (string, error) {
 	}
 	w.Agent.Behave("works", 0)
 	w.Machines.boots = nil
-	w.API.quota.most = 0
+	w.API.quota.most = nil
 	for _, r := range w.API.List("SpotInstanceJob") {
 		if As[*v1alpha1.SpotInstanceJob](r).Spec.Suspend {
 			if err := w.API.Edit(r.Key, "", func(o Object) { o.(*v1alpha1.SpotInstanceJob).Spec.Suspend = false }); err != nil {

@@ -65,7 +65,8 @@ type World struct {
 	start    time.Time
 	trace    io.Writer
 	apiUpAt  time.Time // nobody reaches the API server before
-	quota    *quota    // nil: none
+	quota    *podQuota // nil: none
+	jobQuota *jobQuota
 	commands map[string]func(story.Command) (string, error)
 	users    *users
 
