@@ -32,7 +32,7 @@ type refusals struct {
 // refusalsOf counts those of the slot's next Job.
 func (s *survey) refusalsOf(of slot) refusals {
 	known := s.statusOf(of.replica)
-	if !of.ended() || !s.isRequested(of.replica) || known == nil || known.Reason != v1alpha1.WaitForJob || known.WaitingSince == nil {
+	if !of.ended() || !s.isRequested(of.replica) || known == nil || !isAsked(known.Reason) || known.WaitingSince == nil {
 		return refusals{}
 	}
 	counted, due := refusals{}, known.WaitingSince.Add(refusalPause)
@@ -53,6 +53,9 @@ func (s *survey) refusalsOf(of slot) refusals {
 	}
 	return counted
 }
+
+// isAsked is true of the reasons of a replica whose next Job has been asked for.
+func isAsked(reason string) bool { return isAskedAtOnce(reason) || reason == v1alpha1.WaitChildRefused }
 
 func (s *survey) statusOf(replica int32) *v1alpha1.JobReplicaStatus {
 	i := slices.IndexFunc(s.job.Status.JobStatuses, func(status v1alpha1.JobReplicaStatus) bool { return status.Replica == replica })

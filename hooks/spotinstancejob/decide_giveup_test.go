@@ -71,7 +71,7 @@ func TestWhatAJobThatIsGivenUpKnewStays(t *testing.T) {
 	anAttempt(0, 2, carries(carried.String()))(&w)
 	sync("Recovering; keep r0-a2")
 	assert.Empty(t, w.job.Status.Ledger, "the next Job carries it")
-	assert.EqualValues(t, 3300, w.job.Status.LostSeconds)
+	assert.EqualValues(t, 3300, *w.job.Status.LostSeconds)
 	require.Len(t, w.job.Status.RecentLosses, 1)
 }
 

@@ -126,6 +126,8 @@ func TestWhyAReplicaWaits(t *testing.T) {
 		"the user suspended it":            {[]fact{suspended, anAttempt(0, 1)}, v1alpha1.WaitSuspended, "set spec.suspend to false to continue from the best checkpoint", 0},
 		"it completed the training":        {[]fact{ready("vm-0"), anAttempt(0, 1, completedOn("vm-0", time.Hour, time.Minute))}, v1alpha1.WaitOver, "the training is completed", 0},
 		"it failed for good":               {[]fact{ready("vm-0"), templateWith(`"backoffLimit":0,`), anAttempt(0, 1, failedOn("vm-0", time.Hour, time.Minute))}, v1alpha1.WaitOver, "the job has failed", time.Second},
+		"its pod saves the training":       {[]fact{savesItself, stopping("vm-0", time.Second), anAttempt(0, 1, trains("vm-0", time.Hour))}, v1alpha1.WaitSaving, "its next attempt starts when pod train-392faf-r0-a1-abcde has ended, or its VM is gone", 0},
+		"a kubelet rejected its pod":       {[]fact{ready("vm-0"), anAttempt(0, 6, rejectedBy("vm-0", time.Minute, 2, 5))}, v1alpha1.WaitRejected, "was rejected 6 times in a row by kubelets", 59 * time.Minute},
 		"its containers do not run yet":    {[]fact{aVM("vm-0", v1alpha1.InstanceReady, time.Hour), anAttempt(0, 1, on("vm-0", time.Second))}, v1alpha1.WaitStarting, "replica 0 is starting on VM vm-0", 0},
 	} {
 		t.Run(name, func(t *testing.T) {

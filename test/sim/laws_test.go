@@ -179,11 +179,15 @@ func TestLawsCanBeBroken(t *testing.T) {
 		"refused": {"answers-are-given", func(w *court) { w.answer(going) }, func(w *court) {
 			w.Laws.seeCall(Call{Path: "/sync", Parent: keyOf(w.job), UID: w.job.UID, Code: 500})
 		}},
-		"null child":    {"answers-make-sense", func(w *court) { w.answer(going) }, func(w *court) { w.answer(going, "null") }},
-		"other child":   {"answers-make-sense", func(w *court) { w.answer(going) }, func(w *court) { w.answer(going, stub("Pod", "one")) }},
-		"whim":          {"same-facts-same-answer", func(w *court) { w.answer(going); w.answer(going) }, func(w *court) { w.answer(failed) }},
-		"stub in full":  {"stubs-are-bare", func(w *court) { w.attempt("one", "0"); w.answer(going, stub("Job", "one")) }, func(w *court) { w.answer(going, whole("one", "none")) }},
-		"dropped":       {"wanted-attempts-stay", func(w *court) { w.attempt("one", "0"); w.answer(going, stub("Job", "one")) }, func(w *court) { w.answer(going) }},
+		"null child":   {"answers-make-sense", func(w *court) { w.answer(going) }, func(w *court) { w.answer(going, "null") }},
+		"other child":  {"answers-make-sense", func(w *court) { w.answer(going) }, func(w *court) { w.answer(going, stub("Pod", "one")) }},
+		"whim":         {"same-facts-same-answer", func(w *court) { w.answer(going); w.answer(going) }, func(w *court) { w.answer(failed) }},
+		"stub in full": {"stubs-are-bare", func(w *court) { w.attempt("one", "0"); w.answer(going, stub("Job", "one")) }, func(w *court) { w.answer(going, whole("one", "none")) }},
+		"dropped": {"wanted-attempts-stay", func(w *court) {
+			w.create(&corev1.Node{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}, ObjectMeta: metav1.ObjectMeta{Name: "vm-0"}})
+			w.attempt("one", "0")
+			w.answer(going, stub("Job", "one"))
+		}, func(w *court) { w.answer(going) }},
 		"in flight":     {"checkpoints-in-flight-stay", (*court).inFlight, func(w *court) { w.answer(going, stub("Job", "one")) }},
 		"best deleted":  {"best-checkpoint-stays", (*court).twoCheckpoints, func(w *court) { w.answer(going, stub("CheckpointBackup", "low")) }},
 		"best not used": {"best-checkpoint-is-used", (*court).twoCheckpoints, func(w *court) { w.answer(going, whole("two", "low"), stub("CheckpointBackup", "high")) }},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -27,7 +28,7 @@ func meteredWorld(t *testing.T) metered {
 
 // train lets a program be that started now, with so much behind it.
 func (w metered) train(uid string, restored time.Duration) {
-	w.Machines.programs[types.UID(uid)] = &program{started: w.Clock.Now(), restored: restored}
+	w.Machines.programs[types.UID(uid)] = &program{pod: &corev1.Pod{}, started: w.Clock.Now(), restored: restored}
 }
 
 func (w metered) lose(uid string) {

@@ -27,6 +27,9 @@ var mebibytesPerCPU = map[string][2]int64{"standard": {3840, 4096}, "highmem": {
 // sizesWithGPUs are vCPUs, MiB and local SSDs that go with each GPU.
 var sizesWithGPUs = map[string][3]int64{"a2-highgpu": {12, 87040, 0}, "a2-ultragpu": {12, 174080, 1}, "a3-highgpu": {26, 239616, 2}}
 
+// sharedCore are the MiB of machine types whose two vCPUs share a core with others.
+var sharedCore = map[string]int64{"e2-micro": 1024, "e2-small": 2048, "e2-medium": 4096}
+
 func machineTypeOf(name string) (gce.MachineType, bool) {
 	m := gce.MachineType{Name: name, Architecture: "X86_64"}
 	number := func(digits string) int64 {
@@ -35,6 +38,10 @@ func machineTypeOf(name string) (gce.MachineType, bool) {
 	}
 	if isARM.MatchString(name) {
 		m.Architecture = "ARM64"
+	}
+	if memory := sharedCore[name]; memory > 0 {
+		m.CPUs, m.MemoryMiB = 2, memory
+		return m, true
 	}
 	if form := predefined.FindStringSubmatch(name); form != nil {
 		perCPU := mebibytesPerCPU[form[2]][1]
