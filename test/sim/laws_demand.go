@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -119,6 +120,14 @@ func (l *Laws) isBrokenLately(vm string) bool {
 	}
 	at, known := l.demand.broken[vm]
 	return known && now.Sub(at) < passes
+}
+
+// isElsewhere tells whether a pod of the pool waits for a VM of another zone, by its node selector: VMs of this zone are no supply for it.
+func (l *Laws) isElsewhere(pool *v1alpha1.SpotInstanceVM, zone string) bool {
+	return slices.ContainsFunc(l.unbound(pool), func(pod *corev1.Pod) bool {
+		named := pod.Spec.NodeSelector[corev1.LabelTopologyZone]
+		return named != "" && named != zone
+	})
 }
 
 // seeBeside notes that a VM of the pool is free beside a pod of the pool that does not fit there.

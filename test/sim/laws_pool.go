@@ -182,7 +182,7 @@ func (l *Laws) judgePlan(v *view) {
 		if entry.State == v1alpha1.InstancePlanned && entry.IdleSince != nil {
 			continue
 		}
-		if serves(entry) && !l.isBrokenLately(entry.Name) {
+		if serves(entry) && !l.isBrokenLately(entry.Name) && !l.isElsewhere(v.pool, entry.Zone) {
 			supply++
 		}
 		if entry.State == v1alpha1.InstancePlanned && !known[entry.Name] {
@@ -248,10 +248,16 @@ func (l *Laws) seeVM(e gcefake.Event) {
 // time lately. One that status calls unread, not Ready, stopping, deleted or gone, or did lately, comes on top.
 func (l *Laws) judgeSize(uid types.UID, past *poolPast) {
 	now, serving, most := l.world.Clock.Now(), 0, 0
+	var pool *v1alpha1.SpotInstanceVM
+	for _, r := range l.world.API.List("SpotInstanceVM") {
+		if r.Object.GetUID() == uid {
+			pool = As[*v1alpha1.SpotInstanceVM](r)
+		}
+	}
 	for _, vm := range l.world.GCE.Instances() {
 		left, known := past.leaving[vm.Name]
 		alive := vm.Status == "PROVISIONING" || vm.Status == "STAGING" || vm.Status == "RUNNING"
-		isOut := past.out[vm.Name] || known && now.Sub(left) < passes || l.isBrokenLately(vm.Name)
+		isOut := past.out[vm.Name] || known && now.Sub(left) < passes || l.isBrokenLately(vm.Name) || pool != nil && l.isElsewhere(pool, vm.Zone)
 		if vm.Labels[labelOwner] == string(uid) && alive && !isOut {
 			serving++
 		}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	json "github.com/go-json-experiment/json/v1"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
+	"github.com/lehuannhatrang/spot-instance-training-operator/internal/gce/gcefake"
 )
 
 const (
@@ -31,7 +33,13 @@ var truths = map[string]func(waiter) bool{
 		return w.isUnbound() && len(w.pod.Spec.SchedulingGates) > 0
 	},
 	v1alpha1.WaitSuspendedByOthers: func(w waiter) bool { return w.attempt != nil && isSuspended(w.attempt) },
-	v1alpha1.WaitForJob:            func(w waiter) bool { return w.attempt == nil || hasEnded(w.attempt) || w.isLost() },
+	v1alpha1.WaitForJob:            waiter.mayBeReplaced,
+	v1alpha1.WaitChildRefused:      waiter.mayBeReplaced,
+	v1alpha1.WaitBooting:           func(w waiter) bool { return w.mayBeBound() && w.isVMBooting() },
+	v1alpha1.WaitPullingImage:      waiter.isStarting,
+	v1alpha1.WaitRestoreFailed:     waiter.mayBeReplaced,
+	v1alpha1.WaitRejected:          waiter.mayBeReplaced,
+	v1alpha1.WaitSaving:            func(w waiter) bool { return w.job.Spec.SavesItself() },
 	v1alpha1.WaitPool:              func(w waiter) bool { return w.pool == nil || w.pool.DeletionTimestamp != nil },
 	v1alpha1.WaitSpecInvalid:       waiter.asksForMore,
 	v1alpha1.WaitStarting:          waiter.isStarting,
@@ -86,6 +94,20 @@ func (w waiter) isFreeVM() bool {
 		}
 	}
 	return false
+}
+
+// mayBeReplaced tells whether the replica has no attempt that goes on.
+func (w waiter) mayBeReplaced() bool { return w.attempt == nil || hasEnded(w.attempt) || w.isLost() }
+
+// isVMBooting tells whether a VM of the pool is not Ready yet.
+func (w waiter) isVMBooting() bool {
+	if w.pool == nil {
+		return false
+	}
+	return slices.ContainsFunc(w.laws.vmsOf(w.pool), func(vm gcefake.VM) bool {
+		node := w.laws.node(vm.Name)
+		return node == nil || !isReadyNode(node) || isBroken(node)
+	})
 }
 
 func (w waiter) poolUID() (uid types.UID) {

@@ -9,9 +9,9 @@ preempt resnet/0 notice=none
 advance 1m
 wait job resnet says=Ready:is_deleted_after_some_refusals
 wait replica resnet/0 attempt=2 phase=Running
-status job resnet
+wait job resnet active=1 preemptions=1
+restored resnet/0
 ----
-Running, 1 of 1 active on 1 VM, 1 preemption
-replica 0: attempt 2 Running, from a preemption checkpoint of replica 0
+from the best checkpoint of that moment
 
 end

@@ -27,6 +27,5 @@ status job resnet
 Succeeded, 0 of 1 active on no VM, 4 preemptions, completed
 replica 0: attempt 6 Succeeded, from the template, 1 failure
 Complete=True: TrainingCompleted
-Ready=False: Complete
 
 end

@@ -8,8 +8,6 @@ message pool pool CapacityAvailable
 ----
 no zone can be asked for a VM now: a (Stockout): wait, raise the quota, or add zones to spec.gcp.zones; status.zones says until when
 
-message job resnet Ready
-----
-0 of 1 replicas are training; replica 0 waits for a VM; SpotInstanceVM pool: no zone can be asked for a VM now: a (Stockout): wait, raise the quota, or add zones to spec.gcp.zones; status.zones says until when
+wait job resnet says=Ready:the_first_zone_to_be_asked_again_is
 
 end
