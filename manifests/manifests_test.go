@@ -214,15 +214,6 @@ func TestNodeAgentMayDoNoMoreThanItHasTo(t *testing.T) {
 
 const poolInUse = "spot-instance-training-pool-in-use"
 
-// Deleting a pool whose VMs are in use is told, and never refused: namespaces and scripts must be able to go.
-func TestDeletingAPoolInUseIsOnlyWarnedOf(t *testing.T) {
-	all := load(t)
-	i := slices.IndexFunc(all.policyBindings, func(b admissionv1.ValidatingAdmissionPolicyBinding) bool { return b.Spec.PolicyName == poolInUse })
-	require.GreaterOrEqual(t, i, 0)
-	assert.Equal(t, []admissionv1.ValidationAction{admissionv1.Warn}, all.policyBindings[i].Spec.ValidationActions)
-	assert.Equal(t, admissionv1.Ignore, *all.policies[i].Spec.FailurePolicy)
-}
-
 func TestNodeAgentRunsOnEveryVMOfAPoolAndIsNobodySpecial(t *testing.T) {
 	all := load(t)
 	pod := all.daemonSet.Spec.Template.Spec

@@ -1,6 +1,7 @@
 package spotinstancejob
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
@@ -75,11 +76,7 @@ func (s *survey) account(l ledger, of slot) ledger {
 			account.RestoreError = a.pod.message
 		}
 	case rejected:
-		said := before.Said
-		if a.pod != nil && a.pod.rejected != "" {
-			said = a.pod.rejected
-		}
-		account.Rejections = before.And(a.node, said)
+		account.Rejections = before.And(a.node, cmp.Or(a.rejectedWords(), before.Said))
 	case lost, doomed:
 		account.Losses++
 		account.LastLoss = a.end().UTC().Truncate(time.Second)

@@ -16,11 +16,8 @@ const fieldOfPod = "spec.jobTemplate.spec.template.spec"
 func (s *survey) misfit() *specError { return s.unfit }
 
 func (s *survey) findMisfit() *specError {
-	if tooFew := s.tooFewGPUs(); tooFew != nil {
+	if tooFew := s.tooFewGPUs(); tooFew != nil || s.invalid != nil || s.pool == nil {
 		return tooFew
-	}
-	if s.invalid != nil || s.pool == nil {
-		return nil
 	}
 	found := s.pool.fit.Check(&s.template.spec.Template.Spec)
 	if found == nil {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
-	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
 
 // A quota of Jobs (count/jobs.batch) may have room for one Job of a replica only: then the Job of an attempt that is over keeps its
@@ -36,8 +35,8 @@ func (s *survey) refusalsOf(of slot) refusals {
 		return refusals{}
 	}
 	counted, due := refusals{}, known.WaitingSince.Add(refusalPause)
-	if n := plausible(known.Refusals); n > 0 && known.RefusedAt != nil && webhook.IsWritable(*known.RefusedAt) {
-		counted = refusals{n, known.RefusedAt.Time}
+	if n, at := plausible(known.Refusals), refusedAt(known); n > 0 && !at.IsZero() {
+		counted = refusals{n, at}
 		due = counted.last.Add(refusalPause)
 	}
 	if counted.n >= enoughRefusals {

@@ -21,7 +21,15 @@ import (
 const rest = time.Hour
 
 // isRejected tells whether the kubelet rejected the attempt's pod.
-func (a attempt) isRejected() bool { return a.pod != nil && a.pod.rejected != "" }
+func (a attempt) isRejected() bool { return a.rejectedWords() != "" }
+
+// rejectedWords are why it did, in its words.
+func (a attempt) rejectedWords() string {
+	if a.pod == nil {
+		return ""
+	}
+	return a.pod.rejected
+}
 
 // rejections are those in a row of a slot, its newest attempt included.
 func (s *survey) rejections(of slot) v1alpha1.Rejections {

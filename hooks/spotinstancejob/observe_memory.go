@@ -1,6 +1,8 @@
 package spotinstancejob
 
 import (
+	"time"
+
 	"github.com/lehuannhatrang/spot-instance-training-operator/api/v1alpha1"
 	"github.com/lehuannhatrang/spot-instance-training-operator/internal/webhook"
 )
@@ -30,4 +32,13 @@ func (v vm) remembered(a attempt) vm {
 		return vm{state: v1alpha1.InstanceDeleting, since: a.lostSince}
 	}
 	return v
+}
+
+// refusedAt is when the newest refusal of a replica's next Job was counted; zero: none was, or status does not say so in a way that
+// can be written again.
+func refusedAt(status *v1alpha1.JobReplicaStatus) time.Time {
+	if status.RefusedAt == nil || !webhook.IsWritable(*status.RefusedAt) {
+		return time.Time{}
+	}
+	return status.RefusedAt.Time
 }

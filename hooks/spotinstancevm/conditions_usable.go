@@ -29,8 +29,6 @@ func usableCondition(o observed, d decision) *metav1.Condition {
 			tell(v1alpha1.ReasonUnschedulable, fmt.Sprintf(
 				"Ready VMs were no use to the pod of Job %s, so no VM is bought for it for %s (status.unschedulableReplicas says until when); the scheduler said: %s", w.attempt, holdFor, w.heldFor))
 		}
-	}
-	for _, w := range d.wants {
 		if w.unfit {
 			tell(v1alpha1.ReasonPodDoesNotFit, fmt.Sprintf("no VM is bought for the pod of Job %s, since none could run it: %s", w.name, w.misfit))
 		}

@@ -102,7 +102,7 @@ func lackOfLeaving(m machine) lack {
 	case m.state == v1alpha1.InstanceDeleting:
 		return lack{v1alpha1.NotServingDeleting, "is being deleted (" + m.reason + ")"}
 	case isDown(m.status) || m.status == "":
-		return lack{v1alpha1.NotServingStopping, "stops (" + cmp.Or(m.reason, "nothing tells why yet") + "): what trained there goes on on another VM"}
+		return lack{v1alpha1.NotServingStopping, "stops (" + cmp.Or(m.reason, "nothing tells why yet") + "): what trained there continues on another VM"}
 	case m.reason == v1alpha1.VMPreempted:
 		return lack{v1alpha1.NotServingNoticed, "is taken back by GCE in a moment: what trains there goes on until then, and then on another VM"}
 	default:

@@ -171,7 +171,7 @@ func TestKubeletThatRejectsPods(t *testing.T) {
 			continue
 		}
 		require.Equal(t, v1alpha1.VMRejectsPods, w.entry(vm).Reason)
-		require.True(t, w.kube.nodes[vm].Spec.Taints[0].Key == v1alpha1.TaintLeaving)
+		require.Equal(t, v1alpha1.TaintLeaving, w.kube.nodes[vm].Spec.Taints[0].Key)
 		said := w.condition(v1alpha1.ConditionVMsUsable)
 		require.Equal(t, v1alpha1.ReasonPodsRejected, said.Reason)
 		require.Contains(t, said.Message, "the kubelet of VM "+vm+" rejected 3 pods of one replica in a row, so another VM takes its place: it said: UnexpectedAdmissionError: Allocate failed")

@@ -90,8 +90,8 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 		dry:        timeOf(r.pool.Status.SpotUnavailableSince),
 		spent:      r.pool.Status.Cost,
 		secretRef:  r.pool.Status.CredentialsSecretRef,
+		usualStart: usualStartOf(r.pool.Status),
 	}
-	o.usualStart = usualStartOf(r.pool.Status)
 	h.readPrices(&o)
 	o.recallNodes(r)
 	o.problems = specProblems(o.id, r.pool, o.settings)

@@ -44,6 +44,14 @@ type Kube interface {
 	Proof
 	Verdicts
 	Keys
+	Emptying
+	// Event records an event, of which InvolvedObject, Type, Reason and Message are set. The same event again is no
+	// error and no second one.
+	Event(ctx context.Context, event corev1.Event) error
+}
+
+// Emptying is how a Node is left by its pods, and goes.
+type Emptying interface {
 	// TaintNode puts the taint on the Node that Proof has just returned, or takes it off; key and effect identify it. Done
 	// already is no error.
 	TaintNode(ctx context.Context, node *corev1.Node, taint corev1.Taint, wanted bool) error
@@ -54,7 +62,4 @@ type Kube interface {
 	// EvictPod asks for the pod of this namespace, name and UID to be evicted. Absent, or refused by a disruption
 	// budget, is no error.
 	EvictPod(ctx context.Context, pod corev1.ObjectReference) error
-	// Event records an event, of which InvolvedObject, Type, Reason and Message are set. The same event again is no
-	// error and no second one.
-	Event(ctx context.Context, event corev1.Event) error
 }

@@ -1,6 +1,7 @@
 package nodefit
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,9 +36,7 @@ func PoolOf(pool *v1alpha1.SpotInstanceVM) Pool {
 		name: pool.Name, labels: map[string]string{}, zones: zonesOf(pool.Spec.GCP), machineType: pool.Spec.GCP.MachineType,
 		others: pool.Status.OtherNodeLabels, lends: pool.Status.LentNodes > 0,
 	}
-	for key, value := range pool.Spec.NodeLabels {
-		p.labels[key] = value
-	}
+	maps.Copy(p.labels, pool.Spec.NodeLabels)
 	p.labels[v1alpha1.LabelPool] = v1alpha1.PoolID(pool.Namespace, pool.Name)
 	p.labels[v1alpha1.LabelPoolUID] = string(pool.UID)
 	p.labels[corev1.LabelInstanceTypeStable] = p.machineType

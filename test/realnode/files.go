@@ -47,7 +47,7 @@ func (f Files) trainsWith() string { return "TRAINS_WITH=" + f.TrainsWith }
 // TrainUndisturbed runs the training program on this machine, with the Python of the image, and returns what it printed.
 func (f Files) TrainUndisturbed(ctx context.Context, env ...string) (string, error) {
 	command := exec.CommandContext(ctx, "unshare", "--mount", "sh", "-c", // PyTorch reads in /proc which kernels the CPU can run
-		`mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" python3 -`, f.Root)
+		`mount -t proc none "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" python3 -`, f.Root)
 	command.Stdin = strings.NewReader(trainingProgram)
 	command.Env = append(os.Environ(), append(env, f.trainsWith(), "FAST=1")...)
 	out, err := command.Output()

@@ -106,8 +106,12 @@ func (w waiter) isVMBooting() bool {
 	}
 	return slices.ContainsFunc(w.laws.vmsOf(w.pool), func(vm gcefake.VM) bool {
 		node := w.laws.node(vm.Name)
-		return node == nil || !isReadyNode(node) || isBroken(node)
+		return node == nil || !isReadyNode(node) || isBroken(node) || w.pool.Spec.GPU != nil && showsNoGPU(node)
 	})
+}
+
+func showsNoGPU(node *corev1.Node) bool {
+	return node.Status.Allocatable.Name(resourceGPU, "").IsZero()
 }
 
 func (w waiter) poolUID() (uid types.UID) {
