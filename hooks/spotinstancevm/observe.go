@@ -111,8 +111,7 @@ func (h *Hook) observe(ctx context.Context, r request) (observed, access) {
 	if trouble != nil {
 		o.problems = append(o.problems, *trouble)
 	}
-	o.problems = append(o.problems, joinTroubles...)
-	o.problems = append(o.problems, zoneProblems(o)...)
+	o.problems = slices.Concat(o.problems, joinTroubles, zoneProblems(o))
 	assemble(&o, r, listings)
 	o.measure(r)
 	h.fleet.abandon(&o)
