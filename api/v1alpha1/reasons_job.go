@@ -86,7 +86,8 @@ const (
 // SpotInstanceJob with this reason tells when it changes, unless to WaitForJob, which is over in a moment or becomes WaitChildRefused.
 const (
 	WaitNoCapacity        = "NoCapacity"           // no VM is free, and the pool cannot have another one: its conditions tell why
-	WaitPoolFull          = "PoolFull"             // no VM is free, and the pool has all VMs that spec.maxReplicas, or spec.replicas, allows
+	WaitQuota             = "Quota"                // the same, and in each zone because a quota is used up
+	WaitAtMaxReplicas     = "AtMaxReplicas"        // no VM is free, and the pool has all VMs that spec.maxReplicas, or spec.replicas, allows
 	WaitForVM             = "WaitingForVM"         // no VM is free; the pool asks for one, or will as soon as it may
 	WaitBooting           = "Booting"              // no VM is free; one has been made, and is not Ready yet
 	WaitUnschedulable     = "Unschedulable"        // a VM is Ready and free, and the scheduler does not bind the pod to it
@@ -95,7 +96,8 @@ const (
 	WaitSuspendedByOthers = "SuspendedByOthers"    // somebody else set spec.suspend of the Job
 	WaitForJob            = "WaitingForJob"        // its next Job was asked for, and is not there yet
 	WaitChildRefused      = "ChildRefused"         // its next Job was asked for PodGrace ago and is not there: the API server refuses it
-	WaitPool              = "PoolUnavailable"      // the SpotInstanceVM is missing, or is being deleted
+	WaitPoolMissing       = "PoolMissing"          // there is no such SpotInstanceVM
+	WaitPoolDeleting      = "PoolDeleting"         // the SpotInstanceVM is being deleted
 	WaitSpecInvalid       = "SpecInvalid"          // the spec cannot be run: see the condition SpecValid
 	WaitStarting          = "Starting"             // the pod is on a VM, and its containers do not run yet
 	WaitPullingImage      = "PullingImage"         // the same, and the kubelet pulls an image, or cannot

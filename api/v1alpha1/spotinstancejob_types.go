@@ -194,7 +194,7 @@ type JobReplicaStatus struct {
 	Phase string `json:"phase,omitempty"`
 
 	// Why the replica does not train; empty while it does. The message of the condition Ready tells more, and the remedy: NoCapacity,
-	// PoolFull, WaitingForVM, Booting, Unschedulable, NoPod, SchedulingGated, SuspendedByOthers, WaitingForJob, ChildRefused, PoolUnavailable,
+	// Quota, AtMaxReplicas, WaitingForVM, Booting, Unschedulable, NoPod, SchedulingGated, SuspendedByOthers, WaitingForJob, ChildRefused, PoolMissing, PoolDeleting,
 	// SpecInvalid, Starting, PullingImage, WaitingForCheckpoint, Saving, VMLost, Rejected, RestoreFailed, Ending, BackingOff, Suspended or Over.
 	// +optional
 	Reason string `json:"reason,omitempty"`

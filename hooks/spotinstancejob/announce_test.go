@@ -55,7 +55,7 @@ func TestWhichWaitsAreTold(t *testing.T) {
 		"its Job was asked for now": {facts: []fact{replicas(1)}},
 		"it trains":                 {facts: []fact{peers(time.Minute)}},
 		"no VM is free":             {facts: []fact{replicas(1), anAttempt(0, 1)}, kind: corev1.EventTypeNormal, reason: v1alpha1.WaitForVM, says: "replica 0, attempt 1, waits for a VM"},
-		"no pool":                   {facts: []fact{replicas(1), noPool, anAttempt(0, 1)}, kind: corev1.EventTypeWarning, reason: v1alpha1.WaitPool, says: "SpotInstanceVM"},
+		"no pool":                   {facts: []fact{replicas(1), noPool, anAttempt(0, 1)}, kind: corev1.EventTypeWarning, reason: v1alpha1.WaitPoolMissing, says: "SpotInstanceVM"},
 		"it is suspended":           {facts: []fact{replicas(1), suspended, anAttempt(0, 1)}, kind: corev1.EventTypeNormal, reason: v1alpha1.WaitSuspended, says: "is suspended: it goes on when spec.suspend is false"},
 		"it has completed":          {facts: []fact{replicas(1), ready("vm-0"), anAttempt(0, 1, completedOn("vm-0", time.Hour, time.Minute))}, kind: corev1.EventTypeNormal, reason: v1alpha1.WaitOver, says: "is over: Job train-392faf-r0-a1 completed the training"},
 		"it has failed":             {facts: []fact{failed}, kind: corev1.EventTypeWarning, reason: v1alpha1.WaitOver, says: "failed"},

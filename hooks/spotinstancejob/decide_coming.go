@@ -48,6 +48,15 @@ func (c comingVMs) reopens() string {
 	return fmt.Sprintf(": the first zone to be asked again is %s (%s), at %s", first.Zone, first.Reason, clock(first.BlockedUntil.Time))
 }
 
+// shortage is why no zone can be asked for a VM: quotas, or whatever else it is, in one of them at least.
+func (c comingVMs) shortage() string {
+	isOther := func(zone v1alpha1.ZoneStatus) bool { return zone.Reason != v1alpha1.WaitQuota }
+	if len(c.blocked) == 0 || slices.ContainsFunc(c.blocked, isOther) {
+		return v1alpha1.WaitNoCapacity
+	}
+	return v1alpha1.WaitQuota
+}
+
 // isPulling tells whether the kubelet pulls an image, or fails to: what comes before that, such as volumes and the network, is done.
 func (p *podFacts) isPulling() bool {
 	return slices.ContainsFunc(p.waits, func(w containerWait) bool {

@@ -65,8 +65,10 @@ func (s *survey) blocked() *wait {
 	switch {
 	case s.suspended():
 		return &wait{v1alpha1.WaitSuspended, "is suspended: it goes on when spec.suspend is false"}
-	case s.pool == nil || s.pool.deleting:
-		return &wait{v1alpha1.WaitPool, "waits for its SpotInstanceVM"}
+	case s.pool == nil:
+		return &wait{v1alpha1.WaitPoolMissing, "waits for its SpotInstanceVM"}
+	case s.pool.deleting:
+		return &wait{v1alpha1.WaitPoolDeleting, "waits for its SpotInstanceVM, which is being deleted"}
 	case s.invalid != nil || s.misfit() != nil:
 		return &wait{v1alpha1.WaitSpecInvalid, "cannot run: see the condition SpecValid"}
 	}
@@ -168,14 +170,14 @@ func (s *survey) waitForBinding(a attempt) wait {
 	case s.pool.passesOver && a.pod != nil:
 		return wait{v1alpha1.WaitUnschedulable, "waits beside a VM that is Ready and free: " + words}
 	case s.pool.full != "":
-		return wait{v1alpha1.WaitPoolFull, fmt.Sprintf("waits for a VM: SpotInstanceVM %s is at %s %d: raise its spec.%s, or wait until a VM is free",
+		return wait{v1alpha1.WaitAtMaxReplicas, fmt.Sprintf("waits for a VM: SpotInstanceVM %s is at %s %d: raise its spec.%s, or wait until a VM is free",
 			s.job.Spec.SpotInstanceVMRef.Name, s.pool.full, s.pool.most, s.pool.full)}
 	}
 	if vm := s.comingTo(a); vm != nil {
 		return wait{v1alpha1.WaitBooting, "waits for a VM" + s.tellOf(*vm)}
 	}
 	if s.pool.noCapacity {
-		return wait{v1alpha1.WaitNoCapacity, "waits for a VM" + s.pool.onTheirWay.reopens()}
+		return wait{s.pool.onTheirWay.shortage(), "waits for a VM" + s.pool.onTheirWay.reopens()}
 	}
 	return wait{v1alpha1.WaitForVM, "waits for a VM"}
 }

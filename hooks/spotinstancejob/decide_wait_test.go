@@ -76,6 +76,9 @@ func TestWhyAReplicaWaits(t *testing.T) {
 			{Zone: "us-central1-b", BlockedUntil: new(stamp(noon.Add(2 * time.Minute))), Reason: "Stockout"},
 		}
 	})
+	quotas := poolSays(func(s *v1alpha1.SpotInstanceVMStatus) {
+		s.Zones = []v1alpha1.ZoneStatus{{Zone: "us-central1-a", BlockedUntil: new(stamp(noon.Add(time.Hour))), Reason: "Quota"}}
+	})
 	seen := map[string]bool{}
 	for name, c := range map[string]struct {
 		facts  []fact
@@ -100,18 +103,20 @@ func TestWhyAReplicaWaits(t *testing.T) {
 		"passed over in silence":           {[]fact{passesOver, anAttempt(0, 1)}, v1alpha1.WaitUnschedulable, "replica 0 waits beside a VM that is Ready and free: the scheduler has said nothing of its pod", 0},
 		"held":                             {[]fact{held(noon.Add(time.Hour)), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitUnschedulable, "replica 0 fitted no VM of the pool that was Ready and free, so none is bought for it before 2026-03-01T13:00:00Z: the scheduler said: words of then", time.Hour},
 		"held no more":                     {[]fact{held(noon), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitForVM, "replica 0 waits for a VM", 0},
-		"at maxReplicas":                   {[]fact{sized(nil, new(int32(2)), 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitPoolFull, "replica 0 waits for a VM: SpotInstanceVM a100 is at maxReplicas 2: raise its spec.maxReplicas, or wait until a VM is free", 0},
-		"at the default maxReplicas":       {[]fact{sized(nil, nil, 10), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitPoolFull, "SpotInstanceVM a100 is at maxReplicas 10: raise", 0},
-		"a fixed size":                     {[]fact{sized(new(int32(2)), nil, 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitPoolFull, "SpotInstanceVM a100 is at replicas 2: raise its spec.replicas", 0},
-		"scaled above maxReplicas":         {[]fact{sized(new(int32(7)), new(int32(2)), 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitPoolFull, "is at maxReplicas 2", 0},
+		"at maxReplicas":                   {[]fact{sized(nil, new(int32(2)), 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitAtMaxReplicas, "replica 0 waits for a VM: SpotInstanceVM a100 is at maxReplicas 2: raise its spec.maxReplicas, or wait until a VM is free", 0},
+		"at the default maxReplicas":       {[]fact{sized(nil, nil, 10), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitAtMaxReplicas, "SpotInstanceVM a100 is at maxReplicas 10: raise", 0},
+		"a fixed size":                     {[]fact{sized(new(int32(2)), nil, 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitAtMaxReplicas, "SpotInstanceVM a100 is at replicas 2: raise its spec.replicas", 0},
+		"scaled above maxReplicas":         {[]fact{sized(new(int32(7)), new(int32(2)), 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitAtMaxReplicas, "is at maxReplicas 2", 0},
 		"not yet at maxReplicas":           {[]fact{sized(nil, new(int32(3)), 2), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitForVM, "replica 0 waits for a VM", 0},
 		"no capacity":                      {[]fact{exhausted, anAttempt(0, 1, unschedulable)}, v1alpha1.WaitNoCapacity, "replica 0 waits for a VM; SpotInstanceVM a100: no zone can be asked for a VM now", 0},
-		"no pool":                          {[]fact{noPool, anAttempt(0, 1)}, v1alpha1.WaitPool, "spec.spotInstanceVMRef: SpotInstanceVM a100 does not exist in namespace ml: apply it", 0},
+		"no pool":                          {[]fact{noPool, anAttempt(0, 1)}, v1alpha1.WaitPoolMissing, "spec.spotInstanceVMRef: SpotInstanceVM a100 does not exist in namespace ml: apply it", 0},
 		"its Job is still refused":         {[]fact{refused}, v1alpha1.WaitChildRefused, "shows what the API server answered", 0},
 		"a VM boots":                       {[]fact{booting, anAttempt(0, 1, unschedulable)}, v1alpha1.WaitBooting, "replica 0 waits for a VM: vm-0 in us-central1-a was made at 2026-03-01T11:58:30Z and is not Ready yet", 0},
 		"a VM boots, as others did":        {[]fact{booting, usually(130 * time.Second), anAttempt(0, 1, unschedulable)}, v1alpha1.WaitBooting, "is not Ready yet; VMs of SpotInstanceVM a100 usually take 2m10s", 0},
 		"a VM boots, no other will":        {[]fact{exhausted, booting, anAttempt(0, 1, unschedulable)}, v1alpha1.WaitBooting, "vm-0 in us-central1-a was made at", 0},
 		"no capacity until":                {[]fact{exhausted, blocked, anAttempt(0, 1, unschedulable)}, v1alpha1.WaitNoCapacity, "replica 0 waits for a VM: the first zone to be asked again is us-central1-b (Stockout), at 2026-03-01T12:02:00Z; SpotInstanceVM a100: no zone can be asked", 0},
+		"quotas are used up":               {[]fact{exhausted, quotas, anAttempt(0, 1, unschedulable)}, v1alpha1.WaitQuota, "the first zone to be asked again is us-central1-a (Quota), at 2026-03-01T13:00:00Z", 0},
+		"its pool is being deleted":        {[]fact{poolDeleting, anAttempt(0, 1)}, v1alpha1.WaitPoolDeleting, "SpotInstanceVM a100 is being deleted: apply it again once it is gone", 0},
 		"the pod does not fit":             {[]fact{asks(2), anAttempt(0, 1)}, v1alpha1.WaitSpecInvalid, "asks for 2 nvidia.com/gpu, and VMs of SpotInstanceVM a100 have 1", 0},
 		"its image is pulled":              {[]fact{ready("vm-0"), anAttempt(0, 1, waits(time.Second, "ContainerCreating", ""), prepared)}, v1alpha1.WaitPullingImage, "replica 0 is starting on VM vm-0, and the kubelet pulls an image", 0},
 		"its image cannot be pulled":       {[]fact{ready("vm-0"), anAttempt(0, 1, waits(time.Second, "ErrImagePull", "manifest unknown"))}, v1alpha1.WaitPullingImage, "pulls an image: container trainer waits: ErrImagePull: manifest unknown", 0},

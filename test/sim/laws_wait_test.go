@@ -73,8 +73,8 @@ func TestReasonsThatAreTrue(t *testing.T) {
 		j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue}}
 	}
 	all := []string{
-		v1alpha1.WaitNoCapacity, v1alpha1.WaitPoolFull, v1alpha1.WaitForVM, v1alpha1.WaitUnschedulable, v1alpha1.WaitNoPod, v1alpha1.WaitSchedulingGated,
-		v1alpha1.WaitSuspendedByOthers, v1alpha1.WaitForJob, v1alpha1.WaitPool, v1alpha1.WaitSpecInvalid, v1alpha1.WaitStarting,
+		v1alpha1.WaitNoCapacity, v1alpha1.WaitAtMaxReplicas, v1alpha1.WaitForVM, v1alpha1.WaitUnschedulable, v1alpha1.WaitNoPod, v1alpha1.WaitSchedulingGated,
+		v1alpha1.WaitSuspendedByOthers, v1alpha1.WaitForJob, v1alpha1.WaitPoolMissing, v1alpha1.WaitSpecInvalid, v1alpha1.WaitStarting,
 		v1alpha1.WaitForCheckpoint, v1alpha1.WaitVMLost, v1alpha1.WaitEnding, v1alpha1.WaitBackingOff, v1alpha1.WaitSuspended, v1alpha1.WaitOver,
 	}
 	for name, c := range map[string]struct {
@@ -82,7 +82,7 @@ func TestReasonsThatAreTrue(t *testing.T) {
 		true []string
 	}{
 		"no Job yet":            {func(*court) {}, []string{v1alpha1.WaitForJob}},
-		"no pool":               {func(w *court) { w.API.Remove(keyOf(w.pool)) }, []string{v1alpha1.WaitForJob, v1alpha1.WaitPool}},
+		"no pool":               {func(w *court) { w.API.Remove(keyOf(w.pool)) }, []string{v1alpha1.WaitForJob, v1alpha1.WaitPoolMissing}},
 		"no pod":                {func(w *court) { w.changeAttempt(asItIs, nil); noPods(w); w.alone(time.Minute) }, []string{v1alpha1.WaitNoPod}},
 		"no pod for a moment":   {func(w *court) { w.changeAttempt(asItIs, nil) }, []string{v1alpha1.WaitForVM, v1alpha1.WaitNoPod}},
 		"suspended by others":   {func(w *court) { w.changeAttempt(suspended, nil) }, []string{v1alpha1.WaitSuspendedByOthers}},
@@ -92,7 +92,7 @@ func TestReasonsThatAreTrue(t *testing.T) {
 		"the pool may have none": {func(w *court) {
 			w.changeAttempt(asItIs, unbound)
 			w.change(keyOf(w.pool), func(o Object) { o.(*v1alpha1.SpotInstanceVM).Spec.Replicas = new(int32) })
-		}, []string{v1alpha1.WaitForVM, v1alpha1.WaitPoolFull}},
+		}, []string{v1alpha1.WaitForVM, v1alpha1.WaitAtMaxReplicas}},
 		"gated": {func(w *court) {
 			w.changeAttempt(asItIs, func(p *corev1.Pod) {
 				p.Spec.NodeName, p.Spec.SchedulingGates = "", []corev1.PodSchedulingGate{{Name: "queue"}}

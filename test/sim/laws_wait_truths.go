@@ -22,10 +22,9 @@ const (
 
 // truths are when the reasons are true for which a replica waits.
 var truths = map[string]func(waiter) bool{
-	v1alpha1.WaitNoCapacity: func(w waiter) bool {
-		return w.mayBeBound() && !w.isFreeVM() && w.since(w.laws.demand.lost) < refusalsCount
-	},
-	v1alpha1.WaitPoolFull:      func(w waiter) bool { return w.mayBeBound() && w.isPoolFull() },
+	v1alpha1.WaitNoCapacity:    waiter.isRefusedVMs,
+	v1alpha1.WaitQuota:         waiter.isRefusedVMs,
+	v1alpha1.WaitAtMaxReplicas: func(w waiter) bool { return w.mayBeBound() && w.isPoolFull() },
 	v1alpha1.WaitForVM:         func(w waiter) bool { return w.mayBeBound() && !w.isFreeVM() },
 	v1alpha1.WaitUnschedulable: func(w waiter) bool { return w.isUnbound() && w.since(w.laws.demand.beside[w.poolUID()]) < holdsCount },
 	v1alpha1.WaitNoPod:         func(w waiter) bool { return w.isLive() && w.pod == nil },
@@ -40,7 +39,8 @@ var truths = map[string]func(waiter) bool{
 	v1alpha1.WaitRestoreFailed:     waiter.mayBeReplaced,
 	v1alpha1.WaitRejected:          waiter.mayBeReplaced,
 	v1alpha1.WaitSaving:            func(w waiter) bool { return w.job.Spec.SavesItself() },
-	v1alpha1.WaitPool:              func(w waiter) bool { return w.pool == nil || w.pool.DeletionTimestamp != nil },
+	v1alpha1.WaitPoolMissing:       func(w waiter) bool { return w.pool == nil },
+	v1alpha1.WaitPoolDeleting:      func(w waiter) bool { return w.pool == nil || w.pool.DeletionTimestamp != nil },
 	v1alpha1.WaitSpecInvalid:       waiter.asksForMore,
 	v1alpha1.WaitStarting:          waiter.isStarting,
 	v1alpha1.WaitForCheckpoint:     waiter.isCheckpointing,
@@ -81,6 +81,11 @@ func (w waiter) isUnbound() bool { return w.isLive() && w.pod != nil && isUnboun
 // mayBeBound tells whether the replica's pod waits for a Node, or will be there in a moment.
 func (w waiter) mayBeBound() bool {
 	return w.isUnbound() || w.isLive() && w.pod == nil && w.laws.idleFor(w.attempt) < v1alpha1.PodGrace
+}
+
+// isRefusedVMs tells whether GCE had no VM for the replica lately.
+func (w waiter) isRefusedVMs() bool {
+	return w.mayBeBound() && !w.isFreeVM() && w.since(w.laws.demand.lost) < refusalsCount
 }
 
 // isFreeVM tells whether a VM of the pool is free.

@@ -3,7 +3,7 @@
 # images that they were restored from. Which checkpoint is the best the operator reckons by the clock, and a program on a busy machine
 # trains less than that: so the story asks for the curve alone.
 pool pool idle=2s
-job resnet interval=10s work=90s
+job resnet interval=10s work=240s
 wait job resnet checkpoints>=2 trains=2
 preempt resnet/0 notice=none
 wait replica resnet/0 attempt=2 from=checkpoint phase=Running
@@ -17,5 +17,5 @@ wait replica resnet/0 attempt=3 from=checkpoint phase=Running
 wait replica resnet/1 attempt=3 from=checkpoint phase=Running
 cleaned
 wait job resnet condition=Complete:TrainingCompleted phase=Succeeded
-curve resnet steps=450
+curve resnet steps=1200
 end
