@@ -9,5 +9,4 @@ message pool pool CapacityAvailable
 no zone can be asked for a VM now: a (Stockout): wait, raise the quota, or add zones to spec.gcp.zones; status.zones says until when
 
 wait job resnet says=Ready:the_first_zone_to_be_asked_again_is
-
 end
