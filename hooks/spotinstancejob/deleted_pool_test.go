@@ -59,3 +59,13 @@ func TestVMThatIsListedAgain(t *testing.T) {
 	assert.Equal(t, v1alpha1.JobRunning, d.phase)
 	assert.Nil(t, renderStatus(o, d).JobStatuses[0].LostSince)
 }
+
+// The pool tells of a loss, then the Node, then the pod, each with a time of its own: status keeps the first.
+func TestTimeOfALossStays(t *testing.T) {
+	w := given(replicas(1), gone("vm-0", time.Second), anAttempt(0, 1, trains("vm-0", time.Hour)))
+	status(0, 1, v1alpha1.ReplicaLost, 0)(&w)
+	w.job.Status.JobStatuses[0].LostSince = new(stamp(ago(time.Minute)))
+	o, d := w.decide(t)
+	require.Equal(t, v1alpha1.ReplicaLost, renderStatus(o, d).JobStatuses[0].Phase)
+	assert.Equal(t, new(stamp(ago(time.Minute))), renderStatus(o, d).JobStatuses[0].LostSince)
+}

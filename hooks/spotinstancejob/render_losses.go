@@ -56,11 +56,17 @@ func failureOf(r replica) *v1alpha1.JobFailureStatus {
 	return &v1alpha1.JobFailureStatus{Attempt: a.attempt, Time: metav1.Time{Time: a.end().UTC().Truncate(time.Second)}, Message: a.pod.failure}
 }
 
-// lostSince is when a replica's newest attempt lost its VM, or began to, or zero.
+// lostSince is when a replica's newest attempt lost its VM, or began to, or zero. What status says stays while the phase does: the pool, the
+// Node and the pod tell of one loss at different times.
 func lostSince(r replica) time.Time {
+	if r.phase != v1alpha1.ReplicaDoomed && r.phase != v1alpha1.ReplicaLost {
+		return time.Time{}
+	}
+	if r.newest.previous == r.phase && !r.newest.lostSince.IsZero() {
+		return r.newest.lostSince
+	}
 	since := r.newest.end().UTC().Truncate(time.Second)
-	isLost := r.phase == v1alpha1.ReplicaDoomed || r.phase == v1alpha1.ReplicaLost
-	if !isLost || !webhook.IsWritable(metav1.Time{Time: since}) {
+	if !webhook.IsWritable(metav1.Time{Time: since}) {
 		return time.Time{}
 	}
 	return since

@@ -21,7 +21,7 @@ func TestCheckpointBackupKindIsMissingAndThenInstalled(t *testing.T) {
 	s.missesTheKind()
 
 	assert.Empty(t, s.kubectl("get", "jobs", "--output=name"))
-	assert.Empty(t, s.kubectl("get", "sij/resnet", "--output=jsonpath={.status}"))
+	assert.Equal(t, `{"observedGeneration":-1}`, s.kubectl("get", "sij/resnet", "--output=jsonpath={.status}"), "the default of the schema: nobody has looked yet")
 	s.says("the pool is not affected", "no VM is wanted", "get", "sivm/l4-pool", "--output=wide")
 
 	require.NoError(t, lab.InstallCheckpointBackups(t.Context()))
